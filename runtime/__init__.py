@@ -1,0 +1,1 @@
+"""What an image needs under its logic."""
