@@ -92,16 +92,8 @@ def test_tlbi_without_xs_has_the_fields_of_clang(tmp_path: Path) -> None:
     known = [i for i in INSTRUCTIONS.values() if i.group == "TLBI" and i.encoding.crn == 9]
     source, output = tmp_path / "tlbi.s", tmp_path / "tlbi.o"
     source.write_text("".join(_text(instruction) + "\n" for instruction in known))
-    clang = [
-        debian_tool("clang"),
-        "--target=aarch64-none-elf",
-        "-march=armv8.7-a",
-        "-c",
-        "-o",
-        output,
-        source,
-    ]
-    subprocess.run(clang, check=True)
+    options = ["--target=aarch64-none-elf", "-march=armv8.7-a", "-c", "-o", str(output), str(source)]
+    subprocess.run([debian_tool("clang"), *options], check=True)
     _check_words(_words(output), known)
 
 
