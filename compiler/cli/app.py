@@ -1,0 +1,77 @@
+"""The command line as a whole: registers the commands and turns every failure into a message and an exit
+status.
+
+Status 0: done. 1: a program was rejected, a test failed, a limit was exceeded. 2: the user can mend it, see
+the message. 3: a defect of the tool. 130: interrupted. `run` adds the statuses of the guest.
+"""
+
+import traceback
+
+import typer
+from typer.exceptions import TyperException
+
+from compiler.cli import output
+from compiler.cli.bench import bench
+from compiler.cli.clean import clean
+from compiler.cli.doctor import doctor
+from compiler.cli.explain import explain
+from compiler.cli.list import list_all
+from compiler.cli.test import test
+from compiler.driver.errors import ProgramRejected, ToolError
+from compiler.driver.paths import BUILD_FOLDER, ROOT
+
+HELP = "Build, run and examine Tantalum images. Without a command: build the default image."
+
+app = typer.Typer(
+    help=HELP,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(doctor)
+app.command("list")(list_all)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test)
+app.command()(explain)
+app.command()(clean)
+app.command()(bench)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return the exit status."""
+    try:
+        status: object = app(arguments or ["build"], prog_name="build.py", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except ToolError as error:
+        output.say_error(error)
+        return error.status
+    except ProgramRejected as error:
+        output.say_error_text(error.text)
+        return 1
+    except TyperException as error:
+        usage = "see ./build.py --help, or ./build.py COMMAND --help"
+        output.say_error(ToolError("B001", error.format_message(), fix=usage))
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        output.say_error(ToolError("B002", "interrupted"))
+        return 130
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        return _report_defect(arguments, error)
+
+
+def _report_defect(arguments: list[str], error: Exception) -> int:
+    """Write the traceback to a file, since it says nothing to users and all to maintainers."""
+    report = BUILD_FOLDER / "defect.txt"
+    report.parent.mkdir(exist_ok=True)
+    report.write_text(f"./build.py {' '.join(arguments)}\n\n{''.join(traceback.format_exception(error))}")
+    output.say_error(
+        ToolError(
+            "B003",
+            f"a defect of the build tool: {type(error).__name__}: {error}",
+            where=report.relative_to(ROOT),
+            fix="this is not your fault; report it and attach the file",
+        )
+    )
+    return 3
