@@ -1,0 +1,1 @@
+"""Kernels written once in the dialect and once in C, for the code quality comparison."""
