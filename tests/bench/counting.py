@@ -11,7 +11,6 @@ import io
 from dataclasses import dataclass, field
 from typing import Any
 
-
 from tests.bench.workloads import Buffer, CallStep
 
 _unicorn: Any = importlib.import_module("unicorn")
