@@ -1,8 +1,8 @@
 """Diagnostics: what the compiler has to say about a program, collected so that one run reports everything.
 
 A diagnostic has a code (`compiler.syntax.codes`), a message that says what was wrong and what was found, the place,
-notes that explain or point elsewhere, and where there is one a fix. The sink drops exact repeats and hands its diagnostics
-out in order of file, line and column, so that the output depends on the source alone.
+notes that explain or point elsewhere, and where there is one a fix. The sink drops exact repeats and hands its
+diagnostics out in order of file, line and column, so that the output depends on the source alone.
 """
 
 from __future__ import annotations

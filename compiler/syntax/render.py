@@ -1,8 +1,8 @@
 """How diagnostics are shown: text with the source line and carets, JSON for editors, and a line of counts.
 
 Text is plain unless colour is asked for, and the same input gives the same bytes. Carets stand under the exact columns
-also where the line holds tabs, wide or combining characters. Ranges in JSON are those of the Language Server Protocol: lines
-and columns from 0, columns in UTF-16 units.
+also where the line holds tabs, wide or combining characters. Ranges in JSON are those of the Language Server Protocol:
+lines and columns from 0, columns in UTF-16 units.
 """
 
 from __future__ import annotations
