@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from compiler.link import elf
 from compiler.link.expressions import (
@@ -98,6 +99,8 @@ class LayoutEngine:
         self._defined_so_far: set[str] = set()
         self._dot = 0
         self._current = 0
+        # Sections without AT are loaded as far from where they run as the one before them.
+        self._load_distance = 0
         self._first_pass = True
         self._pass_problems = ProblemList()
 
@@ -170,6 +173,8 @@ class LayoutEngine:
         empty_of_bytes = inputs and all(item.type == elf.SHT_NOBITS for item in inputs) and not has_data
         if empty_of_bytes or (rule is not None and rule.no_load):
             section.type = elf.SHT_NOBITS
+        elif inputs and all(item.type == elf.SHT_RELR for item in inputs):
+            section.type = elf.SHT_RELR
         self._sections.append(section)
         self._by_name.setdefault(name, section)
 
@@ -204,7 +209,7 @@ class LayoutEngine:
     def _pass(self) -> None:
         self._pass_problems = ProblemList()
         self._defined_so_far = set()
-        self._dot, self._current = 0, 0
+        self._dot, self._current, self._load_distance = 0, 0, 0
         by_rule = {id(section.rule): section for section in self._sections if section.rule is not None}
         for command in self._script.commands:
             if isinstance(command, Assignment):
@@ -235,7 +240,9 @@ class LayoutEngine:
                 rule.position,
             )
         section.address, self._current = self._dot, section.index
-        section.load_address = self._value(rule.load_address, section.address)
+        if rule.load_address is not None:
+            self._load_distance = self._value(rule.load_address, section.address) - section.address
+        section.load_address = (section.address + (self._load_distance if section.is_allocated else 0)) & MASK
         section.fill = self._value(rule.fill, 0) & 0xFFFFFFFF
         section.data_items = []
         for content in rule.contents:
@@ -385,11 +392,9 @@ class LayoutEngine:
             # A section without bytes in the file is not loaded, its load address is of no account.
             relevant = [s for s in used if kind == "address" or s.type != elf.SHT_NOBITS]
             ordered = sorted(relevant, key=start_of)
-            for low, high in zip(ordered, ordered[1:], strict=False):
+            for low, high in pairwise(ordered):
                 if start_of(low) + low.size > start_of(high):
-                    found = [
-                        f"{s.name}: {kind} [{start_of(s):#x}, {start_of(s) + s.size:#x})" for s in (low, high)
-                    ]
+                    found = [f"{s.name}: {kind} [{start_of(s):#x}, {start_of(s) + s.size:#x})" for s in (low, high)]
                     fix = "move one of them, or let '.' run on instead of setting it"
                     message = f"sections {low.name} and {high.name} overlap"
                     self._problems.add("LNK006", message, found=found, fix=fix)
@@ -432,8 +437,8 @@ def _select(rule: InputRule, candidates: Sequence[InputSection]) -> list[InputSe
         add(take(run))
         run = []
         found = take([pattern.glob])
-        add(sorted(found, key=lambda s: s.name) if pattern.sort == "name" else sorted(found, key=lambda s: -s.alignment))
+        add(
+            sorted(found, key=lambda s: s.name) if pattern.sort == "name" else sorted(found, key=lambda s: -s.alignment)
+        )
     add(take(run))
     return result
-
-

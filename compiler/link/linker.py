@@ -313,9 +313,7 @@ class _Link:
         section: str | None = None
         if symbol.section is not None and symbol.section.output is not None:
             section = layout.sections[symbol.section.output].name
-        result.append(
-            Symbol(symbol.name, target.address, symbol.size, symbol.type, symbol.binding, section, obj.name)
-        )
+        result.append(Symbol(symbol.name, target.address, symbol.size, symbol.type, symbol.binding, section, obj.name))
 
     def _contributions(self, layout: Layout) -> tuple[Contribution, ...]:
         return tuple(

@@ -33,17 +33,17 @@ class LinkProblem:
 
     def render(self) -> str:
         """The problem as text, with the source line and a caret where there is a position."""
-        where = ""
-        if self.position is not None:
-            where = f"{self.position.path}:{self.position.line}:{self.position.column}: "
-        lines = [f"{where}error[{self.code}]: {self.message}"]
-        if self.position is not None and self.position.source_line:
-            source = self.position.source_line.replace("\t", " ")
-            lines.append(f"    {source}")
-            lines.append("    " + " " * (self.position.column - 1) + "^")
-        lines += [f"  found: {fact}" for fact in self.found]
+        lines = [f"error[{self.code}]: {self.message}"]
+        where = self.position
+        if where is not None:
+            lines.append(f"  --> {where.path}:{where.line}:{where.column}")
+            if where.source_line:
+                gutter = " " * len(str(where.line))
+                source = where.source_line.replace("\t", " ")
+                lines += [f" {gutter} |", f" {where.line} | {source}", f" {gutter} | {' ' * (where.column - 1)}^"]
+        lines += [f"  = found: {fact}" for fact in self.found]
         if self.fix:
-            lines.append(f"  fix: {self.fix}")
+            lines.append(f"  = help: {self.fix}")
         return "\n".join(lines)
 
 

@@ -36,7 +36,9 @@ class InputSection:
     @cached_property
     def relocations(self) -> list[Relocation]:
         """The section's relocations in file order."""
-        return [(offset, info >> 32, info & 0xFFFFFFFF, addend) for offset, info, addend in elf.RELA.iter_unpack(self.rela)]
+        return [
+            (offset, info >> 32, info & 0xFFFFFFFF, addend) for offset, info, addend in elf.RELA.iter_unpack(self.rela)
+        ]
 
     @property
     def is_allocated(self) -> bool:
@@ -153,7 +155,7 @@ def _section_headers(data: bytes) -> list[tuple[int, ...]]:
 
 
 def _section_name_index(data: bytes, headers: list[tuple[int, ...]]) -> int:
-    index = elf.FILE_HEADER.unpack_from(data)[13]
+    index: int = elf.FILE_HEADER.unpack_from(data)[13]
     if index == elf.SHN_XINDEX and headers:
         index = headers[0][6]
     if index >= len(headers):
@@ -181,9 +183,7 @@ def _section(object_name: str, index: int, name: str, header: tuple[int, ...], d
     return InputSection(object_name, index, name, header[1], flags, alignment, header[5], _contents(data, header))
 
 
-def _symbols(
-    object_name: str, table: bytes, strings: bytes, by_index: dict[int, InputSection]
-) -> list[InputSymbol]:
+def _symbols(object_name: str, table: bytes, strings: bytes, by_index: dict[int, InputSection]) -> list[InputSymbol]:
     if len(table) % elf.SYMBOL.size:
         raise _Damaged("the symbol table is not a whole number of symbols")
     result: list[InputSymbol] = []

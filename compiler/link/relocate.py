@@ -177,7 +177,9 @@ def apply(data: bytearray, offset: int, number: int, value_of_target: int, place
 
 def _out_of_range(number: int, rule: Rule, value: int, target: int, place: int) -> RelocationError:
     name = elf.relocation_name(number)
-    message = f"{name} reaches {rule.low:#x} to {rule.high:#x}, the value is {value:#x} (from {place:#x} to {target:#x})"
+    message = (
+        f"{name} reaches {rule.low:#x} to {rule.high:#x}, the value is {value:#x} (from {place:#x} to {target:#x})"
+    )
     if rule.operation is Operation.ABSOLUTE:
         fix = "use a wider field or load the address with adrp and add"
     elif number in BRANCHES:

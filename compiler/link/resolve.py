@@ -179,5 +179,3 @@ def target_of(symbol: InputSymbol, definitions: Definitions) -> InputSection | N
         return symbol.section
     definition = definitions.objects.get(symbol.name)
     return definition.section if definition is not None else None
-
-

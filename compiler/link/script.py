@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
@@ -145,7 +145,7 @@ def parse_script(text: str, path: str = "<script>") -> Script:
     """Parses `text`; raises `LinkError` with the position of the first token that does not fit."""
     source_lines = tuple(text.splitlines())
     try:
-        return _Reader(path, source_lines).script(_parser().parse(text))
+        return _Reader(path, source_lines).script(_parse(text))
     except UnexpectedInput as error:
         raise LinkError([_syntax_problem(error, path, source_lines)]) from None
     except _ScriptMistake as error:
@@ -160,9 +160,35 @@ def _parser() -> Lark:
     return Lark(grammar, parser="lalr", lexer="contextual", propagate_positions=True)
 
 
+def _parse(text: str) -> Node:
+    return _parser().parse(text)  # pyright: ignore[reportUnknownMemberType]
+
+
 _NOT_SUPPORTED = frozenset(
-    "MEMORY OVERLAY INCLUDE INPUT GROUP STARTUP SEARCH_DIR EXTERN VERSION INSERT REGION_ALIAS NOCROSSREFS SUBALIGN "
-    "EXCLUDE_FILE SIZEOF_HEADERS CONSTANT DATA_SEGMENT_ALIGN ONLY_IF_RO ONLY_IF_RW FILL OUTPUT SEGMENT_START".split()
+    {
+        "CONSTANT",
+        "DATA_SEGMENT_ALIGN",
+        "EXCLUDE_FILE",
+        "EXTERN",
+        "FILL",
+        "GROUP",
+        "INCLUDE",
+        "INPUT",
+        "INSERT",
+        "MEMORY",
+        "NOCROSSREFS",
+        "ONLY_IF_RO",
+        "ONLY_IF_RW",
+        "OUTPUT",
+        "OVERLAY",
+        "REGION_ALIAS",
+        "SEARCH_DIR",
+        "SEGMENT_START",
+        "SIZEOF_HEADERS",
+        "STARTUP",
+        "SUBALIGN",
+        "VERSION",
+    }
 )
 
 _READABLE = {
@@ -190,9 +216,10 @@ def _syntax_problem(error: UnexpectedInput, path: str, source_lines: Sequence[st
     line, column = len(source_lines) or 1, len(source_lines[-1]) + 1 if source_lines else 1
     previous = ""
     if isinstance(error, UnexpectedToken):
-        token = cast(Token, error.token)
-        expected = set(cast("set[str]", error.accepts or error.expected))
-        previous = str(error.token_history[-1]) if error.token_history else ""
+        details = cast(Any, error)
+        token: Token = details.token
+        expected = set(error.accepts or error.expected)
+        previous = str(details.token_history[-1]) if details.token_history else ""
         if token.type != "$END":
             found, line, column = f"'{token}'", error.line, error.column
     elif isinstance(error, UnexpectedCharacters):
@@ -283,11 +310,11 @@ class _Reader:
             self._commands.append(statement)
 
     def _program_header(self, node: Node) -> ProgramHeaderRule:
-        name, kind = _token(node.children[0]), _token(node.children[1])
+        parts = cast("list[Token | Node | None]", node.children)
+        name, kind, flags = _token(parts[0]), _token(parts[1]), parts[2]
         if kind != "PT_LOAD":
             fix = "list only PT_LOAD headers; the loaders of these images read no others"
             raise _ScriptMistake(f"the program header type {kind} is not supported", fix, _position(kind))
-        flags = node.children[2]
         return ProgramHeaderRule(str(name), self._expression(flags) if flags is not None else None, _position(name))
 
     def _output_section(self, node: Node) -> OutputSectionRule:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from compiler.link import elf
+from compiler.link import elf, relr
 from compiler.link.image import Section, Segment, Symbol
 
 
@@ -101,7 +101,8 @@ def _finish(
     table, first_global = _symbol_table(sections, symbols, strings)
     section_headers = [bytes(elf.SECTION_HEADER.size)]
     for index, s in enumerate(sections):
-        fields = (s.type, s.flags, s.address, offsets[index], s.size, 0, 0, s.alignment, 0)
+        entry_size = relr.WORD_BYTES if s.type == elf.SHT_RELR else 0
+        fields = (s.type, s.flags, s.address, offsets[index], s.size, 0, 0, s.alignment, entry_size)
         section_headers.append(elf.SECTION_HEADER.pack(names.add(s.name), *fields))
     count = len(sections) + 4
     tables = (
