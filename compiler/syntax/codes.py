@@ -46,6 +46,12 @@ TITLES: dict[str, str] = {
     "E0134": "message that is not a literal",
     "E0135": "string that is not valid Unicode",
     "E0136": "code nested too deeply",
+    # The program as a whole (compiler.check.whole_program)
+    "E0701": "recursion",
+    "E0702": "locks taken out of order",
+    "E0703": "functions of a table differ",
+    "E0704": "NoReturn function that returns",
+    "E0705": "extern function that nothing defines",
 }
 
 
