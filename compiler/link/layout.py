@@ -70,12 +70,16 @@ class OutputSection:
 
 @dataclass(slots=True)
 class Layout:
-    """The result: sections in address order of the script, the script's symbols, and what was dropped."""
+    """The result: sections in address order of the script, the script's symbols, and what was dropped.
+
+    `discarded` holds the id() of live sections that the script sent to /DISCARD/.
+    """
 
     sections: list[OutputSection]
     symbols: dict[str, Value]
     hidden: set[str]
     dropped: list[InputSection]
+    discarded: set[int]
 
 
 def input_address(section: InputSection, sections: Sequence[OutputSection]) -> int | None:
@@ -94,6 +98,7 @@ class LayoutEngine:
         self._sections: list[OutputSection] = []
         self._placed: dict[int, list[InputSection]] = {}
         self._dropped: list[InputSection] = []
+        self._discarded: set[int] = set()
         self._by_name: dict[str, OutputSection] = {}
         self._symbols: dict[str, Value] = {}
         self._defined_so_far: set[str] = set()
@@ -110,7 +115,7 @@ class LayoutEngine:
         `update` may change the size of synthetic input sections; it returns whether it did.
         """
         self._match()
-        layout = Layout(self._sections, self._symbols, self._hidden_names(), self._dropped)
+        layout = Layout(self._sections, self._symbols, self._hidden_names(), self._dropped, self._discarded)
         before: object = None
         for _ in range(_PASSES_MAX):
             self._pass()
@@ -150,6 +155,7 @@ class LayoutEngine:
                 unplaced = [section for section in unplaced if id(section) not in chosen]
         if rule.name == DISCARD:
             self._dropped += inputs
+            self._discarded.update(id(section) for section in inputs)
         elif inputs or any(self._is_lasting(content) for content in rule.contents):
             self._add_section(rule.name, rule, inputs)
         return unplaced

@@ -17,7 +17,7 @@ from compiler.link.image import Contribution, LinkedImage, Section, Symbol
 from compiler.link.layout import Layout, LayoutEngine, OutputSection, input_address
 from compiler.link.problems import LinkError, ProblemList
 from compiler.link.reader import InputSection, InputSymbol, ObjectFile, read_object
-from compiler.link.resolve import Definitions, collect_garbage, resolve
+from compiler.link.resolve import Definitions, collect_garbage, resolve, target_of
 from compiler.link.script import Script
 from compiler.link.segments import build_segments
 from compiler.link.writer import write_executable
@@ -91,6 +91,7 @@ class _Link:
         self._definitions: Definitions = resolve(files, script, outside, problems)
         self._relr = InputSection(_LINKER_OBJECT, 0, RELR_SECTION, elf.SHT_RELR, elf.SHF_ALLOC, 8, 0, b"")
         self._pointers: tuple[int, ...] = ()
+        self._discarded: set[int] = set()
         self._undefined: dict[str, list[_Site]] = {}
         self._failed: list[tuple[relocate.RelocationError, _Site, str]] = []
 
@@ -194,6 +195,7 @@ class _Link:
 
     def _sections(self, layout: Layout) -> tuple[Section, ...]:
         contents = [self._blank(section) for section in layout.sections]
+        self._discarded = layout.discarded
         # With an unfinished layout every address is a guess: only undefined symbols are worth reporting.
         trustworthy = not self._problems.problems
         for obj in self._files:
@@ -240,8 +242,7 @@ class _Link:
                         raise relocate.unsupported(number)
                 elif address is None:
                     if allocated:
-                        site = _Site(obj, section, offset, place)
-                        self._undefined.setdefault(obj.symbols[index].name, []).append(site)
+                        self._note_unresolved(obj.symbols[index], _Site(obj, section, offset, place))
                     else:
                         relocate.apply(data, start + offset, number, _tombstone(section.name), place)
                 elif target.is_weak and number in relocate.BRANCHES:
@@ -255,6 +256,15 @@ class _Link:
                 if trustworthy:
                     site = _Site(obj, section, offset, place)
                     self._failed.append((error, site, obj.symbols[index].name))
+
+    def _note_unresolved(self, symbol: InputSymbol, site: _Site) -> None:
+        target = target_of(symbol, self._definitions)
+        if target is None:
+            self._undefined.setdefault(symbol.name, []).append(site)
+        elif id(target) in self._discarded:
+            message = f"section {target.label} is discarded by {self._script.path} but used"
+            error = relocate.RelocationError("LNK013", message, "take it out of /DISCARD/")
+            self._failed.append((error, site, symbol.name))
 
     @staticmethod
     def _check_movable(number: int, target: _Target, place: int) -> None:
