@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from mmap import mmap
 from struct import Struct
 from struct import error as struct_error
 from typing import NoReturn, Protocol
@@ -35,7 +36,7 @@ class Region:
 
     base: int
     size: int
-    data: bytearray | None
+    data: mmap | None
     device: Device | None = None
 
     @property
@@ -61,7 +62,7 @@ class Memory:
     """Regions by address."""
 
     def __init__(self) -> None:
-        nothing = Region(0, 0, bytearray())
+        nothing = Region(0, 0, None)
         self._regions = [nothing]
         self._bases = [nothing.base]
 
@@ -69,9 +70,10 @@ class Memory:
         """Map `size` bytes of zero-filled memory at `address`, beginning with `data`."""
         if len(data) > size:
             raise HostError(f"{len(data)} bytes of contents do not fit in a region of {size}")
-        contents = bytearray(size)
-        contents[: len(data)] = data
-        return self._add(Region(address, size, contents))
+        region = self._add(Region(address, size, None))
+        region.data = mmap(-1, size)  # zero-filled, and only the pages that are touched take memory
+        region.data[: len(data)] = data
+        return region
 
     def device(self, base: int, size: int, model: Device) -> Region:
         """Let `model` answer accesses to `size` bytes at `base`."""
