@@ -19,9 +19,7 @@ TEST_COMMANDS = ("test", "bench")
 def needed_locks(arguments: "list[str]") -> "list[str]":
     """Return the lock files whose packages the command line needs."""
     command = next((argument for argument in arguments if not argument.startswith("-")), "")
-    return (
-        ["requirements.lock", "requirements-test.lock"] if command in TEST_COMMANDS else ["requirements.lock"]
-    )
+    return ["requirements.lock", "requirements-test.lock"] if command in TEST_COMMANDS else ["requirements.lock"]
 
 
 def is_installed(lock: str) -> bool:

@@ -12,10 +12,13 @@ from typer.exceptions import TyperException
 
 from compiler.cli import output
 from compiler.cli.bench import bench
+from compiler.cli.build import build
 from compiler.cli.clean import clean
+from compiler.cli.compile import compile_program
 from compiler.cli.doctor import doctor
 from compiler.cli.explain import explain
 from compiler.cli.list import list_all
+from compiler.cli.run import run_image
 from compiler.cli.test import test
 from compiler.driver.errors import ProgramRejected, ToolError
 from compiler.driver.paths import BUILD_FOLDER, ROOT
@@ -29,18 +32,21 @@ app = typer.Typer(
     no_args_is_help=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(build)
+app.command("run")(run_image)
+app.command("compile")(compile_program)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test)
+app.command()(bench)
 app.command()(doctor)
 app.command("list")(list_all)
-app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test)
 app.command()(explain)
 app.command()(clean)
-app.command()(bench)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return the exit status."""
     try:
-        status: object = app(arguments or ["build"], prog_name="build.py", standalone_mode=False)
+        status: object = app(arguments or ["build"], prog_name="build.py", standalone_mode=False, obj=arguments)
         return status if isinstance(status, int) else 0
     except ToolError as error:
         output.say_error(error)

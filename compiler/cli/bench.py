@@ -46,9 +46,7 @@ class Row:
 def bench(
     name: Annotated[str, typer.Argument(help="Which one; ./build.py list names them.")],
     arguments: Annotated[list[str] | None, typer.Argument(help="Passed to the bench, after --.")] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Also write the rows to this file.")
-    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the rows to this file.")] = None,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show the commands that are run.")] = False,
 ) -> int:
     """Measure, print a table, and fail when a limit is exceeded."""

@@ -11,16 +11,12 @@ from compiler.driver.paths import BUILD_FOLDER, ROOT
 
 
 def clean(
-    everything: Annotated[
-        bool, typer.Option("--all", help="Also remove .venv and the caches of test tools.")
-    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also remove .venv and the caches of test tools.")] = False,
 ) -> int:
     """Remove build artefacts and the build cache."""
     targets = [BUILD_FOLDER]
     if everything:
-        targets += [
-            ROOT / name for name in (".venv", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
-        ]
+        targets += [ROOT / name for name in (".venv", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")]
     for target in targets:
         if target.is_symlink():
             output.say(f"left {target.relative_to(ROOT)}: it is a link")

@@ -14,9 +14,7 @@ PAGES_FOLDER = Path("docs", "errors")
 
 
 def explain(
-    code: Annotated[
-        str | None, typer.Argument(help="A code such as B201; without one, all are listed.")
-    ] = None,
+    code: Annotated[str | None, typer.Argument(help="A code such as B201; without one, all are listed.")] = None,
 ) -> int:
     """Explain an error code: what it means, an example, how to mend it."""
     pages = {page.stem: page for page in sorted((ROOT / PAGES_FOLDER).glob("*.md"))}
@@ -27,9 +25,7 @@ def explain(
     if page is None:
         near = difflib.get_close_matches(code.upper(), pages, 3)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
-        raise ToolError(
-            "B106", f"there is no error code '{code}'", fix=hint + "./build.py explain lists all codes"
-        )
+        raise ToolError("B106", f"there is no error code '{code}'", fix=hint + "./build.py explain lists all codes")
     output.show_markdown(page.read_text(encoding="utf-8"))
     return 0
 

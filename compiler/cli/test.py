@@ -108,9 +108,7 @@ def run_pytest(selection: Sequence[str], jobs: int, verbose: bool) -> int:
 def _suite_folder(suite: str) -> Path:
     folder = Path("tests", suite)
     if not (ROOT / folder).is_dir():
-        names = sorted(
-            path.parent.relative_to(ROOT / "tests").parts[0] for path in ROOT.glob("tests/*/**/test_*.py")
-        )
+        names = sorted(path.parent.relative_to(ROOT / "tests").parts[0] for path in ROOT.glob("tests/*/**/test_*.py"))
         known = ", ".join([STATIC_SUITE, *dict.fromkeys(names)])
         raise ToolError("B109", f"there is no test suite '{suite}'", fix=f"suites are: {known}")
     return folder

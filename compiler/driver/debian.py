@@ -30,9 +30,7 @@ PROGRAMS = (
     Program("clang", "clang", "test", "C kernels that compiled code is compared with"),
     Program("ld.lld", "lld", "test", "reference linker"),
     Program("llvm-mca", "llvm", "test", "schedules of assembly blocks"),
-    Program(
-        "aarch64-linux-gnu-as", "binutils-aarch64-linux-gnu", "test", "reference assembler and disassembler"
-    ),
+    Program("aarch64-linux-gnu-as", "binutils-aarch64-linux-gnu", "test", "reference assembler and disassembler"),
     Program("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu", "test", "C objects linked with compiled ones"),
     Program("dtc", "device-tree-compiler", "test", "device trees of test platforms"),
 )
@@ -41,9 +39,7 @@ PROGRAMS = (
 def missing_programs(purposes: Iterable[str]) -> list[Program]:
     """Return the programs of the given purposes that are not on PATH, in table order."""
     wanted = set(purposes)
-    return [
-        program for program in PROGRAMS if program.purpose in wanted and shutil.which(program.name) is None
-    ]
+    return [program for program in PROGRAMS if program.purpose in wanted and shutil.which(program.name) is None]
 
 
 def install_command(packages: Sequence[str]) -> str:
@@ -57,9 +53,7 @@ def install(packages: Sequence[str], needed_for: str) -> None:
     fix = f"run: {install_command(packages)}"
     apt = _privileged_apt()
     if apt is None:
-        raise ToolError(
-            "B401", f"{needed_for} needs Debian packages that are not installed: {listed}", fix=fix
-        )
+        raise ToolError("B401", f"{needed_for} needs Debian packages that are not installed: {listed}", fix=fix)
     arguments = [*apt, "install", "--yes", "--no-install-recommends", *packages]
     print(f"installing {listed} with apt-get (for {needed_for})", flush=True)
     result = _quiet(arguments)

@@ -18,9 +18,7 @@ class ToolError(Exception):
     another one.
     """
 
-    def __init__(
-        self, code: str, what: str, *, where: str | Path = "", fix: str = "", status: int = 2
-    ) -> None:
+    def __init__(self, code: str, what: str, *, where: str | Path = "", fix: str = "", status: int = 2) -> None:
         super().__init__(what)
         self.code = code
         self.what = what

@@ -38,7 +38,5 @@ def find_image(name: str) -> Image:
     by_name = {image.name: image for image in IMAGES}
     if name not in by_name:
         names = ", ".join(by_name)
-        raise ToolError(
-            "B203", f"there is no image '{name}'{did_you_mean(name, by_name)}", fix=f"images are: {names}"
-        )
+        raise ToolError("B203", f"there is no image '{name}'{did_you_mean(name, by_name)}", fix=f"images are: {names}")
     return by_name[name]

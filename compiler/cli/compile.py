@@ -1,0 +1,38 @@
+"""`compile`: one dialect file on its own, for use with C or anything else that follows AAPCS64."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from compiler.cli import output
+from compiler.cli.build import ProfileOption
+from compiler.driver.errors import ToolError
+from compiler.driver.stages import Emit, Profile, compile_file
+
+SUFFIXES = {Emit.ASM: ".s", Emit.LLVM: ".ll", Emit.OBJECT: ".o", Emit.ELF: ".elf"}
+TEXT_KINDS = (Emit.ASM, Emit.LLVM)
+
+
+def compile_program(
+    file: Annotated[Path, typer.Argument(help="A file of the dialect.")],
+    entry: Annotated[list[str] | None, typer.Option("--entry", help="A function to export; may be repeated.")] = None,
+    emit: Annotated[Emit, typer.Option("--emit", help="What to write.")] = Emit.OBJECT,
+    out: Annotated[Path | None, typer.Option("-o", "--output", help="Where to; - is standard output.")] = None,
+    profile: ProfileOption = Profile.RELEASE,
+) -> int:
+    """Compile one file; its exported functions follow the AAPCS64 calling convention."""
+    if not file.is_file():
+        raise ToolError("B204", "there is no such file", where=file)
+    content = compile_file(file, tuple(entry or ()), emit, profile)
+    if out == Path("-") or (out is None and emit in TEXT_KINDS):
+        sys.stdout.buffer.write(content)
+        return 0
+    target = out or Path(file.name).with_suffix(SUFFIXES[emit])
+    try:
+        target.write_bytes(content)
+    except OSError as error:
+        raise ToolError("B102", f"cannot write: {error.strerror}", where=target) from None
+    output.say(f"{target} ({output.size_text(len(content))})")
+    return 0

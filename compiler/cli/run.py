@@ -1,0 +1,45 @@
+"""`run`: builds an image, boots it, and ends with the guest's status."""
+
+import shlex
+from typing import Annotated
+
+import typer
+
+from compiler.cli import output
+from compiler.cli.build import (
+    DEFAULT_PLATFORM,
+    ImageOption,
+    PlatformOption,
+    ProfileOption,
+    VerboseOption,
+    bring_up_to_date,
+)
+from compiler.cli.progress import PhaseDisplay
+from compiler.driver import runner
+from compiler.driver.images import DEFAULT_IMAGE
+from compiler.driver.paths import ROOT
+from compiler.driver.stages import Profile
+from compiler.driver.timing import PhaseLog
+
+
+def run_image(
+    platform: PlatformOption = DEFAULT_PLATFORM,
+    image: ImageOption = DEFAULT_IMAGE,
+    profile: ProfileOption = Profile.RELEASE,
+    verbose: VerboseOption = False,
+    gdb: Annotated[bool, typer.Option("--gdb", help="Wait for a debugger before the first instruction.")] = False,
+    smp: Annotated[int, typer.Option("--smp", help="How many CPUs.")] = 1,
+    cpu: Annotated[str | None, typer.Option("--cpu", help="A CPU model of QEMU, such as cortex-a72.")] = None,
+    timeout: Annotated[float | None, typer.Option("--timeout", help="Seconds until the guest is stopped.")] = None,
+    icount: Annotated[bool, typer.Option("--icount", help="Count instructions: a run repeats exactly.")] = False,
+) -> int:
+    """Build an image, boot it, and end with the guest's status (124 after a time-out)."""
+    result = bring_up_to_date(platform, image, profile, PhaseLog(PhaseDisplay()))
+    elf, raw = (result.artefacts[suffix].relative_to(ROOT) for suffix in ("elf", "bin"))
+    options = runner.RunOptions(smp, cpu, gdb, icount, timeout)
+    command = runner.run_command(result.target.platform, elf, raw, options)
+    if verbose:
+        output.say(f"$ {shlex.join(command)}", "dim")
+    if gdb:
+        output.say(f"waiting for a debugger; in another terminal: {shlex.join(runner.gdb_command(elf))}")
+    return runner.run(command, timeout)

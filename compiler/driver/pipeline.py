@@ -1,0 +1,163 @@
+"""From sources to artefacts: load, check, lower, assemble, link, inspect, and nothing of that when nothing
+changed.
+
+The key of a build is a digest of every input file's content, the platform, image and profile. A build whose
+key is that of the artefacts on disk, themselves unchanged, is done after `load`. Artefacts are replaced
+whole, each by a rename: a reader never sees half a file, and an interrupted build leaves the earlier one.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from compiler.driver import freshness
+from compiler.driver.child import ChildCrashed
+from compiler.driver.errors import ToolError
+from compiler.driver.images import Image
+from compiler.driver.platforms import Platform
+from compiler.driver.stages import Inspected, Linked, Lowered, Stages, Target
+from compiler.driver.timing import PhaseLog
+
+T = TypeVar("T")
+
+ARTEFACT_SUFFIXES = ("elf", "bin", "map", "lst")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything that a build may depend on: the files with their stamps, and a digest of their contents."""
+
+    stamps: freshness.Stamps
+    taken_at_ns: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What a build left: a path for each suffix of ARTEFACT_SUFFIXES, sizes by content, checks left by kind."""
+
+    target: Target
+    inputs: Inputs
+    artefacts: Mapping[str, Path]
+    size_bytes: Mapping[str, int]
+    checks_left: Mapping[str, int]
+    up_to_date: bool
+
+
+def artefact_paths(root: Path, platform: Platform, image: Image) -> dict[str, Path]:
+    """Return where the artefacts of an image go."""
+    folder = root / "build" / platform.name
+    return {suffix: folder / f"{image.name}.{suffix}" for suffix in ARTEFACT_SUFFIXES}
+
+
+def build(target: Target, stages: Stages, log: PhaseLog) -> BuildResult:
+    """Bring the artefacts of the target up to date."""
+    with log.phase("load") as phase:
+        inputs = load(target.root)
+        phase.detail = f"{len(inputs.stamps)} files"
+        earlier = _earlier_result(target, inputs)
+        if earlier is not None:
+            phase.cached = True
+            return earlier
+    with log.phase("check") as phase:
+        program = stages.check(target)
+        phase.detail = f"{len(program.functions)} functions from {len(program.sources)} files"
+    with log.phase("lower") as phase:
+        lowered = _guarded(lambda: stages.lower(program, target))
+        phase.detail = f"{sum(lowered.checks_left.values())} run-time checks left"
+    with log.phase("assemble"):
+        blocks = _guarded(lambda: stages.assemble(program, target))
+    with log.phase("link"):
+        linked = stages.link((lowered.object_bytes, *blocks), target)
+    with log.phase("inspect"):
+        inspected = stages.inspect(linked, target)
+    return _store(target, inputs, lowered, linked, inspected)
+
+
+def load(root: Path) -> Inputs:
+    """Stamp and digest every input. The stamps come first: an edit during the build shows at the next one."""
+    taken_at_ns = time.time_ns()
+    stamps = freshness.input_stamps(str(root))
+    digest = hashlib.sha256(sys.version.encode())
+    for name in sorted(stamps):
+        digest.update(f"\n{name}\n".encode())
+        with contextlib.suppress(FileNotFoundError):
+            digest.update(hashlib.sha256((root / name).read_bytes()).digest())
+    return Inputs(stamps, taken_at_ns, digest.hexdigest())
+
+
+def _key(target: Target, inputs: Inputs) -> str:
+    return f"{inputs.digest} {target.profile.value}"
+
+
+def _record_file(target: Target) -> Path:
+    return target.root / "build" / ".cache" / "builds" / f"{target.platform.name}-{target.image.name}.json"
+
+
+def _earlier_result(target: Target, inputs: Inputs) -> BuildResult | None:
+    """Return the result on disk when it was built from the same inputs and is still what was written."""
+    artefacts = artefact_paths(target.root, target.platform, target.image)
+    try:
+        record = json.loads(_record_file(target).read_text(encoding="utf-8"))
+        digests = {suffix: _digest(path.read_bytes()) for suffix, path in artefacts.items()}
+        if record["key"] != _key(target, inputs) or record["digests"] != digests:
+            return None
+        sizes, checks = record["size_bytes"], record["checks_left"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return BuildResult(target, inputs, artefacts, sizes, checks, up_to_date=True)
+
+
+def _store(target: Target, inputs: Inputs, lowered: Lowered, linked: Linked, inspected: Inspected) -> BuildResult:
+    artefacts = artefact_paths(target.root, target.platform, target.image)
+    contents = {
+        "elf": linked.elf,
+        "bin": linked.raw,
+        "map": linked.map_text.encode(),
+        "lst": inspected.listing.encode(),
+    }
+    for suffix, content in contents.items():
+        _replace(artefacts[suffix], content)
+    record = {
+        "key": _key(target, inputs),
+        "digests": {suffix: _digest(content) for suffix, content in contents.items()},
+        "size_bytes": dict(inspected.size_bytes),
+        "checks_left": dict(lowered.checks_left),
+    }
+    _replace(_record_file(target), json.dumps(record).encode())
+    return BuildResult(target, inputs, artefacts, inspected.size_bytes, lowered.checks_left, up_to_date=False)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_name(f".{file.name}.{os.getpid()}")
+        temporary.write_bytes(content)
+        temporary.replace(file)
+    except OSError as error:
+        raise ToolError("B102", f"cannot write: {error.strerror}", where=file, fix="make room or access") from None
+
+
+def _guarded(stage: Callable[[], T]) -> T:
+    """Run a stage whose child process may be killed by a library."""
+    try:
+        return stage()
+    except ChildCrashed as error:
+        raise ToolError(
+            "B302",
+            f"a code generator ended abnormally ({error.reason}): {error.printed.strip() or 'it said nothing'}",
+            fix="this is a defect of the compiler, whatever the program; report it with the program",
+            status=3,
+        ) from None

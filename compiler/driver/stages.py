@@ -1,0 +1,126 @@
+"""The compiler's stages as the pipeline sees them: what goes in, what comes out, and which module does it.
+
+This is the one place where the driver calls the compiler proper. A stage imports its module when it is
+called, so that commands that compile nothing pay for nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from compiler.driver.errors import ToolError
+from compiler.driver.images import Image
+from compiler.driver.platforms import Platform
+
+if TYPE_CHECKING:
+    from compiler.program.program import Program
+
+
+class Profile(Enum):
+    """How code is generated; run-time checks are on in both."""
+
+    RELEASE = "release"
+    DEBUG = "debug"
+
+
+class Emit(Enum):
+    """What `compile` writes."""
+
+    ASM = "asm"
+    LLVM = "llvm"
+    OBJECT = "object"
+    ELF = "elf"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an image is built for."""
+
+    root: Path
+    image: Image
+    platform: Platform
+    profile: Profile
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A relocatable AArch64 object, and how many run-time checks of each kind are left in it."""
+
+    object_bytes: bytes
+    checks_left: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Linked:
+    """The ELF file, the raw binary that a loader places at the image's base, and the map in text."""
+
+    elf: bytes
+    raw: bytes
+    map_text: str
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """The listing in text, and the size of each kind of content in bytes (such as "code", "data")."""
+
+    listing: str
+    size_bytes: Mapping[str, int]
+
+
+class Stages(Protocol):
+    """The stages in their order. Each raises ProgramRejected or ToolError, never anything else on bad input."""
+
+    def check(self, target: Target) -> "Program":
+        """Read everything reachable from the image's entry modules and return it typed and checked."""
+        ...
+
+    def lower(self, program: "Program", target: Target) -> Lowered:
+        """Generate code, in a child process because LLVM may end its process."""
+        ...
+
+    def assemble(self, program: "Program", target: Target) -> tuple[bytes, ...]:
+        """Encode the program's assembly blocks; return relocatable objects."""
+        ...
+
+    def link(self, objects: tuple[bytes, ...], target: Target) -> Linked:
+        """Link objects with the image's script."""
+        ...
+
+    def inspect(self, linked: Linked, target: Target) -> Inspected:
+        """Measure and list what was linked."""
+        ...
+
+
+class CompilerStages:
+    """The stages as this checkout has them."""
+
+    def check(self, target: Target) -> "Program":
+        raise _absent("check")
+
+    def lower(self, program: "Program", target: Target) -> Lowered:
+        raise _absent("lower")
+
+    def assemble(self, program: "Program", target: Target) -> tuple[bytes, ...]:
+        raise _absent("assemble")
+
+    def link(self, objects: tuple[bytes, ...], target: Target) -> Linked:
+        raise _absent("link")
+
+    def inspect(self, linked: Linked, target: Target) -> Inspected:
+        raise _absent("inspect")
+
+
+def compile_file(file: Path, entries: tuple[str, ...], emit: Emit, profile: Profile) -> bytes:
+    """Compile one dialect file on its own; `entries` are exported, all exported functions when it is empty."""
+    raise _absent("check")
+
+
+def _absent(stage: str) -> ToolError:
+    return ToolError(
+        "B301",
+        f"the compiler of this checkout has no `{stage}` stage yet, so that nothing can be built with it",
+        where="compiler/driver/stages.py",
+        fix="take a newer checkout",
+    )
