@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-_PACKAGES = {
+PACKAGES = {
     "aarch64-linux-gnu-as": "binutils-aarch64-linux-gnu",
     "aarch64-linux-gnu-objcopy": "binutils-aarch64-linux-gnu",
     "aarch64-linux-gnu-objdump": "binutils-aarch64-linux-gnu",
@@ -23,5 +23,5 @@ def debian_tool(name: str) -> str:
     """The path of a tool, or a failed test that names the package to install."""
     path = shutil.which(name)
     if path is None:
-        pytest.fail(f"{name} is not installed; run: sudo apt-get install {_PACKAGES.get(name, name)}")
+        pytest.fail(f"{name} is not installed; run: sudo apt-get install {PACKAGES.get(name, name)}")
     return path

@@ -20,7 +20,7 @@ from compiler.cli.explain import explain
 from compiler.cli.list import list_all
 from compiler.cli.run import run_image
 from compiler.cli.test import test
-from compiler.driver.errors import ProgramRejected, ToolError
+from compiler.driver.errors import ToolError
 from compiler.driver.paths import BUILD_FOLDER, ROOT
 
 HELP = "Build, run and examine Tantalum images. Without a command: build the default image."
@@ -51,9 +51,6 @@ def run(arguments: list[str]) -> int:
     except ToolError as error:
         output.say_error(error)
         return error.status
-    except ProgramRejected as error:
-        output.say_error_text(error.text)
-        return 1
     except TyperException as error:
         usage = "see ./build.py --help, or ./build.py COMMAND --help"
         output.say_error(ToolError("B001", error.format_message(), fix=usage))

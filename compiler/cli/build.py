@@ -6,6 +6,7 @@ import typer
 
 from compiler.cli import output
 from compiler.cli.progress import PhaseDisplay
+from compiler.cli.rejection import DiagnosticsForm, DiagnosticsOption, shown
 from compiler.driver.freshness import Freshness
 from compiler.driver.images import DEFAULT_IMAGE, find_image
 from compiler.driver.paths import ROOT
@@ -28,11 +29,17 @@ def build(
     platform: PlatformOption = DEFAULT_PLATFORM,
     image: ImageOption = DEFAULT_IMAGE,
     profile: ProfileOption = Profile.RELEASE,
+    diagnostics: DiagnosticsOption = DiagnosticsForm.TEXT,
     verbose: VerboseOption = False,
 ) -> int:
     """Build an image: build/PLATFORM/IMAGE.elf, .bin, .map and .lst."""
+    if diagnostics is DiagnosticsForm.JSON:
+        with shown(diagnostics):
+            bring_up_to_date(platform, image, profile, PhaseLog())
+        return 0
     log = PhaseLog(PhaseDisplay())
-    result = bring_up_to_date(platform, image, profile, log)
+    with shown(diagnostics):
+        result = bring_up_to_date(platform, image, profile, log)
     if verbose:
         for name in result.inputs.stamps:
             output.say(f"input {name}", "dim")

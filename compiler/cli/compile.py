@@ -8,6 +8,7 @@ import typer
 
 from compiler.cli import output
 from compiler.cli.build import ProfileOption
+from compiler.cli.rejection import DiagnosticsForm, DiagnosticsOption, shown
 from compiler.driver.errors import ToolError
 from compiler.driver.stages import Emit, Profile, compile_file
 
@@ -21,11 +22,15 @@ def compile_program(
     emit: Annotated[Emit, typer.Option("--emit", help="What to write.")] = Emit.OBJECT,
     out: Annotated[Path | None, typer.Option("-o", "--output", help="Where to; - is standard output.")] = None,
     profile: ProfileOption = Profile.RELEASE,
+    diagnostics: DiagnosticsOption = DiagnosticsForm.TEXT,
 ) -> int:
     """Compile one file; its exported functions follow the AAPCS64 calling convention."""
     if not file.is_file():
         raise ToolError("B204", "there is no such file", where=file)
-    content = compile_file(file, tuple(entry or ()), emit, profile)
+    with shown(diagnostics):
+        content = compile_file(file, tuple(entry or ()), emit, profile)
+    if diagnostics is DiagnosticsForm.JSON and out is None:
+        return 0
     if out == Path("-") or (out is None and emit in TEXT_KINDS):
         sys.stdout.buffer.write(content)
         return 0

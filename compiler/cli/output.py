@@ -2,10 +2,11 @@
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from compiler.driver.errors import ToolError
 
@@ -23,6 +24,11 @@ def console() -> "Console":
     return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
+def has_colour(stream: TextIO) -> bool:
+    """Whether colours are wanted on a stream: a terminal, without NO_COLOR."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
 def say(text: str, style: str = "") -> None:
     """Print one line, in a style of rich where colours are on. The text is printed as it is."""
     console().print(text, style=style or None, markup=False)
@@ -30,14 +36,9 @@ def say(text: str, style: str = "") -> None:
 
 def say_error(error: ToolError) -> None:
     """Print an error on standard error, its first line in red where colours are on."""
-    say_error_text(error.render())
-
-
-def say_error_text(text: str) -> None:
-    """Print the text of an error on standard error, its first line in red where colours are on."""
     from rich.console import Console
 
-    first, _, rest = text.partition("\n")
+    first, _, rest = error.render().partition("\n")
     stderr = Console(stderr=True, highlight=False, soft_wrap=True)
     stderr.print(first, style="bold red", markup=False)
     if rest:

@@ -5,9 +5,8 @@ code has a page in docs/errors/; codes that start with B belong to the build too
 """
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 
 class ToolError(Exception):
@@ -35,18 +34,6 @@ class ToolError(Exception):
             first, *rest = self.fix.splitlines()
             lines += [f"  = help: {first}", *(f"          {line}" for line in rest)]
         return "\n".join(lines)
-
-
-class ProgramRejected(Exception):
-    """The front end refused a program: `text` is all of its diagnostics as rendered, `rows` the same for
-    editors.
-    """
-
-    def __init__(self, text: str, error_count: int, rows: Sequence[dict[str, Any]] = ()) -> None:
-        super().__init__(text)
-        self.text = text
-        self.error_count = error_count
-        self.rows = tuple(rows)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -70,7 +70,7 @@ class Inspected:
 
 
 class Stages(Protocol):
-    """The stages in their order. Each raises ProgramRejected or ToolError, never anything else on bad input."""
+    """The stages in their order. On a bad program a stage raises CompileErrors, never anything else."""
 
     def check(self, target: Target) -> "Program":
         """Read everything reachable from the image's entry modules and return it typed and checked."""

@@ -60,7 +60,7 @@ def altered_qemu(root: Path, old: str, new: str) -> Path:
         ("[run]", "colour = 1\n[run]", "unknown key interrupts.colour"),
         ('name = "qemu"', 'name = "virt"', 'name is "virt"; expected "qemu", as its folder is called'),
         ('name = "qemu"', 'name = "qemu"\ncpu = 3', "the platform file is not valid TOML: "),
-        ('runner = "qemu"', 'runner = "kvm"', "run.runner is 'kvm'; expected \"qemu\" or \"fvp\""),
+        ('runner = "qemu"', 'runner = "kvm"', 'run.runner is \'kvm\'; expected "qemu" or "fvp"'),
         ("arguments = []", "arguments = [1]", "run.arguments is [1]; expected a list of strings"),
         (
             "image_base = 0x4020_0000",

@@ -1,0 +1,147 @@
+"""The pipeline's frame around stages that record their calls: order, caching, artefacts, failures."""
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from compiler.driver import child
+from compiler.driver.errors import ToolError
+from compiler.driver.images import find_image
+from compiler.driver.paths import ROOT
+from compiler.driver.pipeline import BuildResult, build
+from compiler.driver.platforms import load_platform
+from compiler.driver.stages import Inspected, Linked, Lowered, Profile, Target
+from compiler.driver.timing import PhaseLog
+from compiler.program.program import Program
+
+
+@dataclass
+class RecordingStages:
+    """Stages whose output is derived from the one input file, and which note that they were called."""
+
+    calls: list[str] = field(default_factory=list[str])
+
+    def check(self, target: Target) -> Program:
+        self.calls.append("check")
+        text = (target.root / "hypervisor" / "main.py").read_text()
+        return Program("main", sources={"hypervisor/main.py": text})
+
+    def lower(self, program: Program, target: Target) -> Lowered:
+        self.calls.append("lower")
+        return Lowered(program.sources["hypervisor/main.py"].encode(), {"overflow": 2, "bounds": 0})
+
+    def assemble(self, program: Program, target: Target) -> tuple[bytes, ...]:
+        self.calls.append("assemble")
+        return (b"-block",)
+
+    def link(self, objects: tuple[bytes, ...], target: Target) -> Linked:
+        self.calls.append("link")
+        return Linked(b"ELF " + b"".join(objects), b"".join(objects), "the map")
+
+    def inspect(self, linked: Linked, target: Target) -> Inspected:
+        self.calls.append("inspect")
+        return Inspected("the listing", {"code": len(linked.raw)})
+
+
+ALL = ["check", "lower", "assemble", "link", "inspect"]
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Target:
+    (tmp_path / "hypervisor").mkdir()
+    (tmp_path / "hypervisor" / "main.py").write_text("first")
+    return Target(tmp_path, find_image("hypervisor"), load_platform(ROOT, "qemu"), Profile.RELEASE)
+
+
+def built(target: Target) -> tuple[BuildResult, list[str]]:
+    stages = RecordingStages()
+    return build(target, stages, PhaseLog()), stages.calls
+
+
+def test_phases_in_order_and_what_they_leave(target: Target) -> None:
+    log = PhaseLog()
+    result = build(target, RecordingStages(), log)
+    assert [phase.name for phase in log.phases] == ["load", *ALL]
+    folder = target.root / "build" / "qemu"
+    assert {file.name: file.read_text() for file in folder.iterdir()} == {
+        "hypervisor.elf": "ELF first-block",
+        "hypervisor.bin": "first-block",
+        "hypervisor.map": "the map",
+        "hypervisor.lst": "the listing",
+    }
+    assert not result.up_to_date
+    assert (result.size_bytes, result.checks_left) == ({"code": 11}, {"overflow": 2, "bounds": 0})
+
+
+def test_nothing_to_do(target: Target) -> None:
+    first, _ = built(target)
+    second, calls = built(target)
+    assert calls == []
+    assert second.up_to_date
+    assert (second.size_bytes, second.checks_left) == (first.size_bytes, first.checks_left)
+
+
+def test_a_touched_file_with_the_same_content_is_no_change(target: Target) -> None:
+    built(target)
+    os.utime(target.root / "hypervisor" / "main.py")
+    assert built(target)[1] == []
+
+
+def test_a_changed_input_builds_again(target: Target) -> None:
+    built(target)
+    (target.root / "hypervisor" / "main.py").write_text("other")
+    result, calls = built(target)
+    assert calls == ALL
+    assert result.artefacts["bin"].read_text() == "other-block"
+
+
+def test_another_profile_builds_again(target: Target) -> None:
+    built(target)
+    assert built(replace(target, profile=Profile.DEBUG))[1] == ALL
+    assert built(target)[1] == ALL
+
+
+def test_a_damaged_artefact_builds_again(target: Target) -> None:
+    result, _ = built(target)
+    result.artefacts["elf"].write_bytes(b"cut off")
+    result, calls = built(target)
+    assert calls == ALL
+    assert result.artefacts["elf"].read_text() == "ELF first-block"
+
+
+def test_a_failing_stage_leaves_the_earlier_artefacts(target: Target) -> None:
+    class Failing(RecordingStages):
+        def link(self, objects: tuple[bytes, ...], target: Target) -> Linked:
+            raise ToolError("B999", "no")
+
+    result, _ = built(target)
+    (target.root / "hypervisor" / "main.py").write_text("other")
+    with pytest.raises(ToolError, match="no"):
+        build(target, Failing(), PhaseLog())
+    assert result.artefacts["elf"].read_text() == "ELF first-block"
+    assert built(target)[1] == ALL
+
+
+def test_a_killed_code_generator_is_an_error(target: Target) -> None:
+    def die() -> Lowered:
+        os.write(2, b"LLVM ERROR: cannot select\n")
+        os.abort()
+
+    class Dying(RecordingStages):
+        def lower(self, program: Program, target: Target) -> Lowered:
+            return child.call(die).value
+
+    with pytest.raises(ToolError) as caught:
+        build(target, Dying(), PhaseLog())
+    assert caught.value.code == "B302"
+    assert caught.value.status == 3
+    assert caught.value.what == ("a code generator ended abnormally (killed by SIGABRT): LLVM ERROR: cannot select")
+
+
+def test_an_unwritable_folder_is_an_error(target: Target) -> None:
+    (target.root / "build").write_text("a file where a folder has to be")
+    with pytest.raises(ToolError) as caught:
+        built(target)
+    assert caught.value.code == "B102"
