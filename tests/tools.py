@@ -9,6 +9,7 @@ PACKAGES = {
     "aarch64-linux-gnu-objcopy": "binutils-aarch64-linux-gnu",
     "aarch64-linux-gnu-objdump": "binutils-aarch64-linux-gnu",
     "aarch64-linux-gnu-readelf": "binutils-aarch64-linux-gnu",
+    "aarch64-linux-gnu-size": "binutils-aarch64-linux-gnu",
     "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
     "clang": "clang",
     "dtc": "device-tree-compiler",

@@ -11,6 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from compiler.cli import output
+from compiler.cli.asm import asm
 from compiler.cli.bench import bench
 from compiler.cli.build import build
 from compiler.cli.clean import clean
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.command()(build)
 app.command("run")(run_image)
 app.command("compile")(compile_program)
+app.command()(asm)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test)
 app.command()(bench)
 app.command()(doctor)

@@ -54,7 +54,7 @@ class Lowered:
 
 @dataclass(frozen=True)
 class Linked:
-    """The ELF file, the raw binary that a loader places at the image's base, and the map in text."""
+    """The ELF file, the raw binary that a loader places at the image's base, and the map."""
 
     elf: bytes
     raw: bytes
@@ -109,7 +109,11 @@ class CompilerStages:
         raise _absent("link")
 
     def inspect(self, linked: Linked, target: Target) -> Inspected:
-        raise _absent("inspect")
+        from compiler.inspect.executable import read_executable
+        from compiler.inspect.listing import Listing
+
+        executable = read_executable(linked.elf)
+        return Inspected(Listing(executable, target.root).text, executable.size_bytes)
 
 
 def compile_file(file: Path, entries: tuple[str, ...], emit: Emit, profile: Profile) -> bytes:

@@ -35,11 +35,14 @@ def test_every_command_has_help(tool: Tool, command: str) -> None:
         (["build", "-i", "hypervizor"], "error[B203]: there is no image 'hypervizor'; did you mean 'hypervisor'?"),
         (["run", "-p", "nothing"], "error[B201]: there is no platform 'nothing'\n"),
         (["run", "--timeout", "soon"], "error[B001]: Invalid value for '--timeout'"),
-        (["compile"], "error[B001]: Missing argument 'FILE'."),
+        (["compile"], "error[B001]: Missing argument 'file'."),
         (["compile", "nothing.py"], "error[B204]: there is no such file\n  --> nothing.py"),
         (["bench", "biuld"], "error[B108]: there is no bench 'biuld'; did you mean 'build'?"),
         (["explain", "X1"], "error[B106]: there is no error code 'X1'"),
-        (["test", "--suite", "nothing"], "error[B109]: there is no test suite 'nothing'\n  = help: suites are: static, "),
+        (
+            ["test", "--suite", "nothing"],
+            "error[B109]: there is no test suite 'nothing'\n  = help: suites are: static, ",
+        ),
     ],
 )
 def test_what_the_user_can_mend(tool: Tool, arguments: list[str], message: str) -> None:
@@ -60,9 +63,7 @@ def test_an_error_of_the_tool_is_rendered_with_its_status(
     assert capsys.readouterr().err == "error[B304]: too long\n  --> x\n  = help: one\n          two\n"
 
 
-def test_a_defect_goes_to_a_file(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_defect_goes_to_a_file(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def fail(*_arguments: Any, **_options: Any) -> int:
         raise ZeroDivisionError("oops")
 

@@ -9,7 +9,11 @@ from compiler.driver.paths import ROOT
 from tests.compiler.cli.conftest import Tool
 
 PAGES = sorted((ROOT / PAGES_FOLDER).glob("*.md"))
-SOURCES = [ROOT / "build.py", *(ROOT / "compiler" / "cli").glob("*.py"), *(ROOT / "compiler" / "driver").glob("*.py")]
+SOURCES = [
+    file
+    for name in ("build.py", "compiler/cli/*.py", "compiler/driver/*.py", "tests/bench/*.py")
+    for file in ROOT.glob(name)
+]
 
 
 def codes_in_sources() -> set[str]:

@@ -38,7 +38,7 @@ def fake_venv(checkout: Path, pip: str) -> Path:
         "#!/bin/sh\n"
         f'if [ "$1 $2" = "-m pip" ]; then for last; do :; done; echo "$last" >> {checkout}/pip.log; {pip}; fi\n'
         f'if [ "$1" = "-c" ]; then exit 0; fi\n'
-        f"exec {sys.executable} \"$@\"\n"
+        f'exec {sys.executable} "$@"\n'
     )
     python.chmod(0o755)
     return python

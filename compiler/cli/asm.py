@@ -1,0 +1,84 @@
+"""`asm`: a function's source lines above its instructions, with sizes."""
+
+import difflib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from compiler.cli import output
+from compiler.cli.build import DEFAULT_PLATFORM, ImageOption, PlatformOption, ProfileOption, bring_up_to_date
+from compiler.cli.rejection import DiagnosticsForm, shown
+from compiler.driver.errors import ToolError
+from compiler.driver.images import DEFAULT_IMAGE
+from compiler.driver.paths import ROOT
+from compiler.driver.stages import Profile
+from compiler.driver.timing import PhaseLog
+from compiler.inspect.executable import Executable, Function, NotAnImage, read_executable
+from compiler.inspect.listing import Listing
+
+LARGEST_SHOWN = 40
+
+
+def asm(
+    symbol: Annotated[str | None, typer.Argument(help="A function, or part of its name; without it: sizes.")] = None,
+    elf: Annotated[Path | None, typer.Option("--elf", help="Look into this file instead of building.")] = None,
+    platform: PlatformOption = DEFAULT_PLATFORM,
+    image: ImageOption = DEFAULT_IMAGE,
+    profile: ProfileOption = Profile.RELEASE,
+) -> int:
+    """Show a function's Python lines above their instructions; without a name, the largest functions."""
+    if elf is None:
+        with shown(DiagnosticsForm.TEXT):
+            elf = bring_up_to_date(platform, image, profile, PhaseLog()).artefacts["elf"]
+    executable = _read(elf)
+    if symbol is None:
+        _show_sizes(executable)
+        return 0
+    listing = Listing(executable, ROOT)
+    for function in _matching(executable, symbol, elf):
+        output.say("\n".join(listing.function(function)))
+    return 0
+
+
+def _read(elf: Path) -> Executable:
+    try:
+        return read_executable(elf.read_bytes())
+    except OSError as error:
+        raise ToolError("B204", f"cannot read the file: {error.strerror}", where=elf) from None
+    except NotAnImage as error:
+        raise ToolError("B111", f"the file cannot be listed: {error}", where=elf) from None
+
+
+def _matching(executable: Executable, symbol: str, elf: Path) -> list[Function]:
+    """Return the function of that name, or else those whose name ends in it after a dot."""
+    exact = [function for function in executable.functions if function.name == symbol]
+    found = exact or [function for function in executable.functions if function.name.endswith(f".{symbol}")]
+    if not found:
+        names = {function.name.rpartition(".")[2]: function.name for function in executable.functions}
+        near = difflib.get_close_matches(symbol.rpartition(".")[2], names, 3)
+        hint = f"did you mean {' or '.join(names[name] for name in near)}? " if near else ""
+        fix = f"{hint}./build.py asm without a name lists functions; inlined ones have no code of their own"
+        raise ToolError("B112", f"there is no function '{symbol}'", where=elf, fix=fix)
+    return found
+
+
+def _show_sizes(executable: Executable) -> None:
+    largest = sorted(executable.functions, key=lambda function: (-len(function.code), function.name))
+    output.show_table(
+        ["bytes", "function", "source"],
+        [
+            (str(len(function.code)), function.name, _source(executable, function))
+            for function in largest[:LARGEST_SHOWN]
+        ],
+        right=["bytes"],
+    )
+    if len(largest) > LARGEST_SHOWN:
+        rest = sum(len(function.code) for function in largest[LARGEST_SHOWN:])
+        output.say(f"and {len(largest) - LARGEST_SHOWN} smaller functions with {rest} bytes")
+    output.say(", ".join(f"{kind} {output.size_text(size)}" for kind, size in executable.size_bytes.items()))
+
+
+def _source(executable: Executable, function: Function) -> str:
+    row = executable.lines.find(function.address)
+    return f"{row.path}:{row.line}" if row is not None else ""
