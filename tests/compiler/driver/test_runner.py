@@ -88,11 +88,12 @@ def test_gdb_stops_before_the_first_instruction(guest: Callable[[str], Path]) ->
     command[position] = f"unix:{socket},server=on"  # tests that run side by side need ports of their own
     attach = runner.gdb_command(elf)
     attach[attach.index(f"target remote :{runner.GDB_PORT}")] = f"target remote {socket}"
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
-        while not socket.exists():
-            assert process.poll() is None
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        assert b"waiting for connection" in process.stderr.readline()
         program_counter = ["-batch", "-nx", "-ex", "print /x $pc", "-ex", "detach"]
-        said = subprocess.run([*attach, *program_counter], capture_output=True, text=True, check=True, timeout=60)
+        # Not checked: gdb fails when the guest ends before the answer to the detachment.
+        said = subprocess.run([*attach, *program_counter], capture_output=True, text=True, check=False, timeout=60)
         assert process.wait(30) == 7
     assert f"$1 = {QEMU.image_base:#x}" in said.stdout
 
