@@ -1,0 +1,103 @@
+"""The only file that touches llvmlite: parse, verify, optimise, emit, execute.
+
+llvmlite has no type information, so it enters here once as an untyped module. LLVM ends the process on some bad input;
+whoever lowers text that is not trusted runs `compiler.lower.lower` in a child process.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from typing import Any
+
+from compiler.lower.errors import LowerError
+
+
+@cache
+def binding() -> Any:
+    """llvmlite's binding, with every target set up."""
+    module: Any = importlib.import_module("llvmlite.binding")
+    module.initialize_all_targets()
+    module.initialize_all_asmprinters()
+    return module
+
+
+def llvm_version() -> tuple[int, int, int]:
+    """Version of the LLVM inside llvmlite."""
+    major, minor, patch = binding().llvm_version_info
+    return major, minor, patch
+
+
+class TargetMachine:
+    """LLVM's code generator for one target and set of options; `level` 0 to 3."""
+
+    def __init__(self, triple: str, cpu: str, features: str, level: int, jit: bool = False) -> None:
+        self.triple = triple
+        self.level = level
+        self._handle: Any = (
+            binding()
+            .Target.from_triple(triple)
+            .create_target_machine(
+                cpu=cpu,
+                features=features,
+                opt=level,
+                reloc="default" if jit else "static",
+                codemodel="jitdefault" if jit else "small",
+                jit=jit,
+            )
+        )
+
+    @property
+    def handle(self) -> Any:
+        """llvmlite's object."""
+        return self._handle
+
+    @property
+    def data_layout(self) -> str:
+        """How the target lays out data; without it in the module, 64-bit integers would be 4-aligned."""
+        return str(self._handle.target_data)
+
+
+class Module:
+    """A parsed and verified module. Raises LowerError when LLVM rejects the text."""
+
+    def __init__(self, text: str, machine: TargetMachine) -> None:
+        self._machine = machine
+        header = f'target datalayout = "{machine.data_layout}"\ntarget triple = "{machine.triple}"\n'
+        context: Any = binding().create_context()
+        try:
+            self._handle: Any = binding().parse_assembly(header + text, context)
+            self._handle.verify()
+        except RuntimeError as error:
+            raise LowerError(f"LLVM rejected the generated module (a defect of the compiler): {error}") from error
+
+    @property
+    def handle(self) -> Any:
+        """llvmlite's object."""
+        return self._handle
+
+    def optimise(self) -> None:
+        """Run LLVM's default pipeline for the machine's level."""
+        options: Any = binding().create_pipeline_tuning_options(self._machine.level)
+        options.loop_vectorization = False
+        options.slp_vectorization = False
+        builder: Any = binding().create_pass_builder(self._machine.handle, options)
+        builder.getModulePassManager().run(self._handle, builder)
+
+    def link(self, text: str) -> None:
+        """Add the definitions of another module's text, for the same target."""
+        header = f'target datalayout = "{self._machine.data_layout}"\ntarget triple = "{self._machine.triple}"\n'
+        other: Any = binding().parse_assembly(header + text, self._handle._context)
+        self._handle.link_in(other)
+
+    def text(self) -> str:
+        """The module as it now is."""
+        return str(self._handle)
+
+    def object_bytes(self) -> bytes:
+        """An object file."""
+        return bytes(self._machine.handle.emit_object(self._handle))
+
+    def assembly(self) -> str:
+        """Assembly text, for reading."""
+        return str(self._machine.handle.emit_assembly(self._handle))
