@@ -13,6 +13,7 @@ from compiler.cli import output
 from compiler.driver.paths import ROOT
 
 if TYPE_CHECKING:
+    from compiler.link.problems import LinkError
     from compiler.syntax.diagnostics import CompileErrors
 
 
@@ -30,19 +31,23 @@ DiagnosticsOption = Annotated[
 
 @contextmanager
 def shown(form: DiagnosticsForm) -> Generator[None]:
-    """Print the diagnostics of a program that is rejected in the body, and end the command with status 1."""
+    """Print why a program is rejected in the body, by the compiler or the linker, and end the command with status 1."""
+    from compiler.link.problems import LinkError
     from compiler.syntax.diagnostics import CompileErrors
 
     try:
         yield
     except CompileErrors as errors:
-        show(errors, form)
+        show_diagnostics(errors, form)
+        raise typer.Exit(1) from None
+    except LinkError as error:
+        show_link_problems(error, form)
         raise typer.Exit(1) from None
     if form is DiagnosticsForm.JSON:
         print("[]")
 
 
-def show(errors: "CompileErrors", form: DiagnosticsForm) -> None:
+def show_diagnostics(errors: "CompileErrors", form: DiagnosticsForm) -> None:
     """Print all diagnostics: JSON on standard output, text with a line of counts on standard error."""
     from compiler.syntax import render
     from compiler.syntax.source import SourceTexts
@@ -53,3 +58,26 @@ def show(errors: "CompileErrors", form: DiagnosticsForm) -> None:
         return
     text = render.render_text(errors.diagnostics, sources, colour=output.has_colour(sys.stderr))
     print(text + render.summary(errors.diagnostics), file=sys.stderr)
+
+
+def show_link_problems(error: "LinkError", form: DiagnosticsForm) -> None:
+    """Print all problems of a link, in JSON with the fields that diagnostics have."""
+    if form is DiagnosticsForm.TEXT:
+        print("\n\n".join(problem.render() for problem in error.problems), file=sys.stderr)
+        return
+    rows: list[dict[str, object]] = []
+    for problem in error.problems:
+        place = problem.position
+        start = None if place is None else {"line": place.line - 1, "character": place.column - 1}
+        rows.append(
+            {
+                "code": problem.code,
+                "severity": "error",
+                "message": problem.message,
+                "file": None if place is None else place.path,
+                "range": None if start is None else {"start": start, "end": start},
+                "notes": [{"message": fact, "file": None, "range": None} for fact in problem.found],
+                "fix": problem.fix or None,
+            }
+        )
+    print(json.dumps(rows, indent=2))

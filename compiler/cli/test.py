@@ -33,7 +33,7 @@ def test(
     install_programs()
     selection = list(arguments or ())
     if suite is None and expression is None and not selection:
-        return run_static(verbose) or run_pytest([], jobs, verbose)
+        return _run_all(jobs, verbose)
     if suite == STATIC_SUITE:
         return run_static(verbose)
     if suite is not None:
@@ -41,6 +41,15 @@ def test(
     if expression is not None:
         selection += ["-k", expression]
     return run_pytest(selection, jobs, verbose)
+
+
+def _run_all(jobs: int, verbose: bool) -> int:
+    """Run both stages, so that one round shows everything there is to mend; what failed is said last."""
+    static = run_static(verbose)
+    status = run_pytest([], jobs, verbose)
+    if static:
+        output.say("the static checks failed: their messages are above", "red")
+    return status or static
 
 
 def install_programs() -> None:

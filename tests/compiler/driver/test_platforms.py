@@ -51,6 +51,11 @@ def altered_qemu(root: Path, old: str, new: str) -> Path:
             "pl011_base = 0x0900_0004",
             "console.pl011_base is 0x9000004; expected a page-aligned address below 2^48",
         ),
+        (
+            "image_base = 0x4020_0000",
+            "image_base = 0x4010_0000",
+            "memory.image_base is 0x40100000; expected a 2 MiB-aligned address below 2^48",
+        ),
         ("count_max = 8", 'count_max = "8"', "cpu.count_max is '8'; expected an integer from 1 to 64"),
         ("count_max = 8", "count_max = true", "cpu.count_max is True; expected an integer from 1 to 64"),
         ("count_max = 8\n", "", "cpu.count_max is nothing; expected an integer from 1 to 64"),
