@@ -60,14 +60,13 @@ def struct(cls: C | None = None, /, *, packed: bool = False, align: int = 1) -> 
     return declare if cls is None else declare(cls)
 
 
-def field_annotations(cls: type[Any]) -> dict[str, str]:
-    """Field name -> annotation text of a struct class, inherited fields first; ClassVars are left out."""
-    fields: dict[str, str] = {}
+def field_annotations(cls: type[Any]) -> dict[str, Any]:
+    """Field name -> annotation (text or object) of a struct class, inherited first; ClassVars are left out."""
+    fields: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         for name, annotation in cast(dict[str, Any], base.__dict__.get("__annotations__", {})).items():
-            text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", repr(annotation))
-            if not text.startswith("ClassVar"):
-                fields[name] = text
+            if not str(annotation).startswith(("ClassVar", "typing.ClassVar")):
+                fields[name] = annotation
     return fields
 
 

@@ -256,6 +256,13 @@ class ResultType(Type):
 
 
 @dataclass(frozen=True)
+class TupleType(Type):
+    """`tuple[A, B]`: several results of a function, unpacked at once."""
+
+    elements: tuple[Type, ...]
+
+
+@dataclass(frozen=True)
 class FunctionType(Type):
     """`Callable[[A, B], R]`, only in function tables and as `Const` parameters."""
 
@@ -377,8 +384,10 @@ def type_of(annotation: Any) -> Type:
     """The type that an annotation object (evaluated, not text) stands for.
 
     Raises BuildError with what was found and what to write instead. An `Array[T]` needs a length and so has no type
-    of its own here: see `array_type`.
+    of its own here: see `array_type`. A Type stands for itself.
     """
+    if isinstance(annotation, Type):
+        return annotation
     if annotation is None or annotation is type(None):
         return VOID
     if isinstance(annotation, TypeVar):
@@ -464,6 +473,9 @@ def _generic(annotation: Any, origin: Any) -> Type:
         if element.size not in (1, 2, 4, 8):
             raise BuildError(f"Atomic[{element.name}]: {element.size} bytes cannot be changed in one access")
         return AtomicType(f"Atomic[{element.name}]", element)
+    if origin is tuple:
+        elements = tuple(type_of(argument) for argument in arguments)
+        return TupleType(f"tuple[{', '.join(element.name for element in elements)}]", elements)
     if origin is memory.PerCpu:
         element = type_of(arguments[0])
         return PerCpuType(f"PerCpu[{element.name}]", element)
@@ -471,7 +483,9 @@ def _generic(annotation: Any, origin: Any) -> Type:
         return FunctionTableType("FunctionTable", cast(FunctionType, type_of(arguments[0])))
     if origin is AbcCallable:
         parameters = tuple(type_of(parameter) for parameter in arguments[0])
-        return FunctionType("Callable", parameters, type_of(arguments[1]))
+        result = type_of(arguments[1])
+        name = f"Callable[[{', '.join(parameter.name for parameter in parameters)}], {result.name}]"
+        return FunctionType(name, parameters, result)
     raise BuildError(f"{annotation!r} is not a type of the dialect")
 
 
@@ -511,8 +525,10 @@ def array_type(annotation: Any, value: Any) -> Type:
     return ArrayType(f"Array[{element.name}, {value.count}]", element, value.count)
 
 
-def evaluate_annotation(text: str, module: str) -> Any:
-    """Evaluate annotation text in the namespace of the module named `module`."""
+def evaluate_annotation(text: Any, module: str) -> Any:
+    """Evaluate annotation text in the namespace of the module named `module`; an object stands for itself."""
+    if not isinstance(text, str):
+        return text
     namespace = vars(sys.modules[module])
     try:
         return eval(text, dict(namespace))
@@ -541,14 +557,17 @@ def _layout_of(cls: Any) -> StructLayout:
     return StructLayout(fields, max(size, align), align)
 
 
-def _field_type(cls: type[Any], name: str, text: str, module: str, default: Any) -> Type:
+def _field_type(cls: type[Any], name: str, text: Any, module: str, default: Any) -> Type:
     try:
         kind = array_type(evaluate_annotation(text, module), default)
     except BuildError as error:
         raise BuildError(f"{cls.__name__}.{name}: {error}") from error
     if isinstance(kind, StructType) and kind.cls is cls:
         raise BuildError(f"{cls.__name__}.{name}: a struct cannot contain itself; use Ptr[{cls.__name__}]")
-    not_fields = (VoidType, NeverType, TypeVariable, ConstType, ValueType, FunctionType, PerCpuType)
+    not_fields = (
+        VoidType, NeverType, TypeVariable, ConstType, ValueType, FunctionType, FunctionTableType, PerCpuType,
+        TupleType, ResultType, FormatType,
+    )  # fmt: skip
     if isinstance(kind, OptionalType) and isinstance(kind.element, StructType):
         raise BuildError(f"{cls.__name__}.{name}: write Ptr[{kind.element.name}] | None for a field that refers to one")
     if isinstance(kind, not_fields):
