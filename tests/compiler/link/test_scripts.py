@@ -72,9 +72,7 @@ def build(script: str) -> LinkedImage:
 
 @pytest.mark.parametrize("script", sorted(CONSTANTS))
 def test_lld_makes_the_same_image(script: str, tmp_path: Path) -> None:
-    flags = (
-        "--pie", "--pack-dyn-relocs=relr", "-z", "notext", "--no-dynamic-linker", "-z", "max-page-size=4096", "-e", "_start",
-    )  # fmt: skip
+    flags = ["--pie", "--pack-dyn-relocs=relr", "-z", "notext", "--no-dynamic-linker", "-e", "_start"]
     theirs = link_with_lld(inputs(script), FOLDER / script, CONSTANTS[script], *flags, folder=tmp_path)
     assert_same(read_elf(build(script).elf), theirs)
 
