@@ -4,17 +4,21 @@ The table lies in the section `.line_table` between `__line_table_start` and `__
 little-endian; offsets count from the table's start; addresses count from `__text_start`, so that the table holds at
 whatever address the image runs.
 
-    header, 16 bytes
+    header, 20 bytes
         0   u32  magic, 0x31544C54 ("TLT1")
         4   u32  function_count
         8   u32  file_count
-        12  u32  size of the table in bytes
-    functions, 8 bytes each, sorted by start; function i is at 16 + 8 * i
-        0   u32  start: address of the first instruction
-        4   u32  record: offset of the function's record
-    files, 4 bytes each; file i is at 16 + 8 * function_count + 4 * i
+        12  u32  word_count
+        16  u32  size of the table in bytes
+    functions, 6 bytes each, sorted by start; function i is at 20 + 6 * i
+        0   u24  start: address of the first instruction, divided by 4
+        3   u24  record: offset of the function's record
+    files, 4 bytes each; file i is at 20 + 6 * function_count + 4 * i
         0   u32  path: offset of a text
-    texts, each a u8 count of bytes followed by that many bytes of UTF-8
+    words, 4 bytes each, at most 128; word i is at 20 + 6 * function_count + 4 * file_count + 4 * i
+        0   u32  word: offset of a text, all of whose bytes are below 0x80
+    texts, each a u8 count of bytes followed by that many bytes: one below 0x80 is an ASCII character, any other
+        stands for the word of that number less 0x80; characters outside of ASCII are written as ?
     records, at any alignment
         0   u16   instruction_count: the function covers [start, start + 4 * instruction_count)
         2   u16   file
@@ -22,9 +26,10 @@ whatever address the image runs.
         6   text  name, without the file's module: `find` of `core/partitions.py` for `core.partitions.find`
         ...      the line program, up to the last instruction
 
-To find an address: take the last function whose start is not above it, by binary search; it is a hit if the address lies
-within its instructions. Then run the program with `file` and `line` from the record, `saved_file` = `saved_line` = 0
-and `at` = 0, until `at` exceeds the wanted instruction's index; its file and line are those of that moment. Bytes:
+To find an address: take the last function whose start is not above it, by binary search; it is a hit if the address
+lies within its instructions. Then run the program with `file` and `line` from the record, `saved_file` = 0,
+`saved_line` = 0 and `at` = 0, until `at` exceeds the wanted instruction's index; its file and line are those of that
+moment. Bytes:
 
     0x10 to 0xFF   line += (byte - 0x10) / 4 - 30, then at += (byte - 0x10) % 4 + 1
     0x01 u8        at += operand
@@ -40,8 +45,10 @@ A first line above 0xFFFF is written as 0xFFFF, and the program starts by changi
 
 from __future__ import annotations
 
+import re
 import struct
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -52,9 +59,9 @@ LINE_TABLE_SECTION = ".line_table"
 MAGIC = 0x31544C54
 TEXT_START = "__text_start"
 
-_HEADER = struct.Struct("<IIII")
-_FUNCTION = struct.Struct("<II")
-_FILE = struct.Struct("<I")
+_HEADER = struct.Struct("<IIIII")
+_FUNCTION_BYTES, _FUNCTION_FIELD_BYTES = 6, 3
+_OFFSET = struct.Struct("<I")
 _RECORD = struct.Struct("<HHH")
 _INSTRUCTION_BYTES = 4
 # 60 changes times 4 counts fill a byte above 0x10; these suit optimised code best, a median run has 2 instructions.
@@ -62,6 +69,8 @@ _SPECIAL, _LOWEST_CHANGE, _HIGHEST_CHANGE, _LONGEST_SPECIAL = 0x10, -30, 29, 4
 _ADVANCE, _CHANGE_LINE, _CHANGE_LINE_FAR, _ENTER_FILE, _EXCHANGE = 1, 2, 3, 4, 5
 _COUNT_MAX = 0xFFFF
 _TEXT_BYTES_MAX = 255
+_FIRST_WORD, _WORDS_MAX = 0x80, 128
+_WORD = re.compile(r"[^_./]*[_./]|[^_./]+")
 
 
 class LineTableError(Exception):
@@ -115,20 +124,29 @@ def build_line_table(image: LinkedImage) -> bytes:
     functions = _disjoint(image.functions)
     runs = [_runs(image, function) for function in functions]
     files = {path: index for index, path in enumerate(sorted({path for each in runs for _, path, _ in each}))}
-    head_bytes = _HEADER.size + _FUNCTION.size * len(functions) + _FILE.size * len(files)
-    texts = bytearray()
-    index = bytearray()
-    for path in files:
-        index += _FILE.pack(head_bytes + len(texts))
-        texts += _text(path)
-    records = bytearray()
+    names = [_short_name(function, lines) for function, lines in zip(functions, runs, strict=True)]
+    words = _choose_words([*files, *names])
+    numbers = {word: index for index, word in enumerate(words)}
+    head_bytes = _HEADER.size + _FUNCTION_BYTES * len(functions) + _OFFSET.size * (len(files) + len(words))
+    index, body = bytearray(), bytearray()
+    for text in (*(_text(path, numbers) for path in files), *(_text(word, {}) for word in words)):
+        index += _OFFSET.pack(head_bytes + len(body))
+        body += text
     starts = bytearray()
-    for function, lines in zip(functions, runs, strict=True):
-        starts += _FUNCTION.pack(function.address - start.address, head_bytes + len(texts) + len(records))
-        records += _record(function, lines, files)
-    size = head_bytes + len(texts) + len(records)
-    header = _HEADER.pack(MAGIC, len(functions), len(files), size)
-    return header + bytes(starts) + bytes(index) + bytes(texts) + bytes(records)
+    for function, lines, name in zip(functions, runs, names, strict=True):
+        first = (function.address - start.address) // _INSTRUCTION_BYTES
+        starts += _field(first, function) + _field(head_bytes + len(body), function)
+        body += _record(function, lines, files, _text(name, numbers))
+    header = _HEADER.pack(MAGIC, len(functions), len(files), len(words), head_bytes + len(body))
+    return header + bytes(starts) + bytes(index) + bytes(body)
+
+
+def _field(value: int, function: Symbol) -> bytes:
+    try:
+        return value.to_bytes(_FUNCTION_FIELD_BYTES, "little")
+    except OverflowError as error:
+        fix = "start at most 64 MiB of code with __text_start, and divide larger images"
+        raise LineTableError(f"function {function.name} lies outside of the line table's reach; {fix}") from error
 
 
 def _disjoint(functions: Sequence[Symbol]) -> list[Symbol]:
@@ -161,21 +179,38 @@ def _runs(image: LinkedImage, function: Symbol) -> list[_Run]:
     return [(sum(run[0] for run in group), path, line) for (path, line), group in merged]
 
 
-def _text(text: str) -> bytes:
-    data = text.encode()[-_TEXT_BYTES_MAX:]
+def _words_of(text: str) -> list[str]:
+    """The pieces of a name or path, each with the separator after it: `page_`, `table.`, `walk`."""
+    return _WORD.findall(text)
+
+
+def _choose_words(texts: Sequence[str]) -> list[str]:
+    """The words that save most bytes when each use takes one."""
+    uses = Counter(word for text in texts for word in _words_of(text) if word.isascii())
+    saved = {word: (count - 1) * (len(word) - 1) - _OFFSET.size - 2 for word, count in uses.items()}
+    worthwhile = sorted((word for word in saved if saved[word] > 0), key=lambda word: (-saved[word], word))
+    return worthwhile[:_WORDS_MAX]
+
+
+def _text(text: str, numbers: Mapping[str, int]) -> bytes:
+    data = b"".join(
+        bytes([_FIRST_WORD + numbers[word]]) if word in numbers else word.encode("ascii", "replace")
+        for word in _words_of(text)
+    )
+    data = data[-_TEXT_BYTES_MAX:]
     return bytes([len(data)]) + data
 
 
-def _record(function: Symbol, lines: Sequence[_Run], files: Mapping[str, int]) -> bytes:
+def _short_name(function: Symbol, lines: Sequence[_Run]) -> str:
+    module = lines[0][1].removesuffix(".py").replace("/", ".")
+    return function.name.removeprefix(module + ".")
+
+
+def _record(function: Symbol, lines: Sequence[_Run], files: Mapping[str, int], name: bytes) -> bytes:
     _, path, line = lines[0]
-    name = function.name.removeprefix(_module(path) + ".")
     first = min(line, _COUNT_MAX)
     fixed = _RECORD.pack(function.size // _INSTRUCTION_BYTES, files[path], first)
-    return fixed + _text(name) + _program(lines, files, path, first)
-
-
-def _module(path: str) -> str:
-    return path.removesuffix(".py").replace("/", ".")
+    return fixed + name + _program(lines, files, path, first)
 
 
 def _program(lines: Sequence[_Run], files: Mapping[str, int], path: str, line: int) -> bytes:
@@ -208,28 +243,45 @@ def _program(lines: Sequence[_Run], files: Mapping[str, int], path: str, line: i
 
 def find_location(table: bytes, offset: int) -> Location | None:
     """Reads the table as the code on the target does: the location of the address `__text_start` + `offset`."""
-    magic, function_count, file_count, size = _HEADER.unpack_from(table)
+    magic, function_count, file_count, _, size = _HEADER.unpack_from(table)
     if magic != MAGIC or size > len(table):
         raise LineTableError(f"this is no line table: it starts with {magic:#x}, not with {MAGIC:#x}")
-    starts = [_FUNCTION.unpack_from(table, _HEADER.size + _FUNCTION.size * i) for i in range(function_count)]
-    found = bisect_right(starts, (offset, 0xFFFFFFFF)) - 1
+    wanted = offset // _INSTRUCTION_BYTES
+    found = bisect_right(range(function_count), wanted, key=lambda index: _function(table, index)[0]) - 1
     if found < 0:
         return None
-    start, record = starts[found]
+    start, record = _function(table, found)
     instruction_count, file, line = _RECORD.unpack_from(table, record)
-    index = (offset - start) // _INSTRUCTION_BYTES
+    index = wanted - start
     if index >= instruction_count:
         return None
     name_at: int = record + _RECORD.size
-    name = _read_text(table, name_at)
     file, line = _execute(table, name_at + 1 + table[name_at], file, line, index)
-    assert file < file_count
-    (path_at,) = _FILE.unpack_from(table, _HEADER.size + _FUNCTION.size * function_count + _FILE.size * file)
-    return Location(name, offset - start, _read_text(table, path_at), line)
+    files = _HEADER.size + _FUNCTION_BYTES * function_count
+    words = files + _OFFSET.size * file_count
+    (path_at,) = _OFFSET.unpack_from(table, files + _OFFSET.size * file)
+    return Location(
+        _read_text(table, name_at, words), offset - start * _INSTRUCTION_BYTES, _read_text(table, path_at, words), line
+    )
 
 
-def _read_text(table: bytes, at: int) -> str:
-    return table[at + 1 : at + 1 + table[at]].decode("utf-8", "replace")
+def _function(table: bytes, index: int) -> tuple[int, int]:
+    """Start (in instructions) and record of a function."""
+    at = _HEADER.size + _FUNCTION_BYTES * index
+    middle, end = at + _FUNCTION_FIELD_BYTES, at + _FUNCTION_BYTES
+    return int.from_bytes(table[at:middle], "little"), int.from_bytes(table[middle:end], "little")
+
+
+def _read_text(table: bytes, at: int, words: int) -> str:
+    """The text at `at`; `words` is the offset of the word index."""
+    result = ""
+    for byte in table[at + 1 : at + 1 + table[at]]:
+        if byte < _FIRST_WORD:
+            result += chr(byte)
+        else:
+            (word_at,) = _OFFSET.unpack_from(table, words + _OFFSET.size * (byte - _FIRST_WORD))
+            result += table[word_at + 1 : word_at + 1 + table[word_at]].decode("ascii")
+    return result
 
 
 def _execute(table: bytes, program: int, file: int, line: int, index: int) -> tuple[int, int]:
