@@ -22,7 +22,7 @@ from compiler.driver.child import ChildCrashed
 from compiler.driver.errors import ToolError
 from compiler.driver.images import Image
 from compiler.driver.platforms import Platform
-from compiler.driver.stages import Inspected, Linked, Lowered, Stages, Target
+from compiler.driver.stages import Inspected, Linked, Stages, Target
 from compiler.driver.timing import PhaseLog
 
 T = TypeVar("T")
@@ -71,14 +71,15 @@ def build(target: Target, stages: Stages, log: PhaseLog) -> BuildResult:
         phase.detail = f"{len(program.functions)} functions from {len(program.sources)} files"
     with log.phase("lower") as phase:
         lowered = _guarded(lambda: stages.lower(program, target))
-        phase.detail = f"{sum(lowered.checks_left.values())} run-time checks left"
+        checks_left = {kind.name.lower(): count for kind, count in lowered.checks_left.items()}
+        phase.detail = f"{sum(checks_left.values())} of {sum(lowered.checks_before.values())} run-time checks left"
     with log.phase("assemble"):
         blocks = _guarded(lambda: stages.assemble(program, target))
     with log.phase("link"):
-        linked = stages.link((lowered.object_bytes, *blocks), target)
+        linked = stages.link((lowered.object, *blocks), target)
     with log.phase("inspect"):
         inspected = stages.inspect(linked, target)
-    return _store(target, inputs, lowered, linked, inspected)
+    return _store(target, inputs, checks_left, linked, inspected)
 
 
 def load(root: Path) -> Inputs:
@@ -115,7 +116,9 @@ def _earlier_result(target: Target, inputs: Inputs) -> BuildResult | None:
     return BuildResult(target, inputs, artefacts, sizes, checks, up_to_date=True)
 
 
-def _store(target: Target, inputs: Inputs, lowered: Lowered, linked: Linked, inspected: Inspected) -> BuildResult:
+def _store(
+    target: Target, inputs: Inputs, checks_left: Mapping[str, int], linked: Linked, inspected: Inspected
+) -> BuildResult:
     artefacts = artefact_paths(target.root, target.platform, target.image)
     contents = {
         "elf": linked.elf,
@@ -129,10 +132,10 @@ def _store(target: Target, inputs: Inputs, lowered: Lowered, linked: Linked, ins
         "key": _key(target, inputs),
         "digests": {suffix: _digest(content) for suffix, content in contents.items()},
         "size_bytes": dict(inspected.size_bytes),
-        "checks_left": dict(lowered.checks_left),
+        "checks_left": dict(checks_left),
     }
     _replace(_record_file(target), json.dumps(record).encode())
-    return BuildResult(target, inputs, artefacts, inspected.size_bytes, lowered.checks_left, up_to_date=False)
+    return BuildResult(target, inputs, artefacts, inspected.size_bytes, checks_left, up_to_date=False)
 
 
 def _digest(content: bytes) -> str:

@@ -10,11 +10,13 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from compiler.driver import child
 from compiler.driver.errors import ToolError
 from compiler.driver.images import Image
 from compiler.driver.platforms import Platform
 
 if TYPE_CHECKING:
+    from compiler.lower import LoweredObject, TargetOptions
     from compiler.program.program import Program
 
 
@@ -45,14 +47,6 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Lowered:
-    """A relocatable AArch64 object, and how many run-time checks of each kind are left in it."""
-
-    object_bytes: bytes
-    checks_left: Mapping[str, int]
-
-
-@dataclass(frozen=True)
 class Linked:
     """The ELF file, the raw binary that a loader places at the image's base, and the map."""
 
@@ -76,7 +70,7 @@ class Stages(Protocol):
         """Read everything reachable from the image's entry modules and return it typed and checked."""
         ...
 
-    def lower(self, program: "Program", target: Target) -> Lowered:
+    def lower(self, program: "Program", target: Target) -> "LoweredObject":
         """Generate code, in a child process because LLVM may end its process."""
         ...
 
@@ -99,8 +93,8 @@ class CompilerStages:
     def check(self, target: Target) -> "Program":
         raise _absent("check")
 
-    def lower(self, program: "Program", target: Target) -> Lowered:
-        raise _absent("lower")
+    def lower(self, program: "Program", target: Target) -> "LoweredObject":
+        return lower_in_child(program, target_options(target.profile))
 
     def assemble(self, program: "Program", target: Target) -> tuple[bytes, ...]:
         raise _absent("assemble")
@@ -114,6 +108,25 @@ class CompilerStages:
 
         executable = read_executable(linked.elf)
         return Inspected(Listing(executable, target.root).text, executable.size_bytes)
+
+
+def target_options(profile: Profile) -> "TargetOptions":
+    """Return how images are compiled. Memory may be accessed while the MMU is off, hence no unaligned access."""
+    from compiler.lower import Optimisation, TargetOptions
+
+    optimisation = Optimisation.SPEED if profile is Profile.RELEASE else Optimisation.DEBUG
+    return TargetOptions(optimisation, pac=True, bti=True, stack_protector=True, strict_align=True)
+
+
+def lower_in_child(program: "Program", options: "TargetOptions") -> "LoweredObject":
+    """Generate code in a child process. Raises ToolError B307 for what has no code, ChildCrashed when LLVM fails."""
+    from compiler.lower import LowerError, lower
+
+    try:
+        return child.call(lower, program, options).value
+    except LowerError as error:
+        where = f"{error.span.file}:{error.span.line}:{error.span.column}" if error.span else ""
+        raise ToolError("B307", error.message, where=where, status=1) from None
 
 
 def compile_file(file: Path, entries: tuple[str, ...], emit: Emit, profile: Profile) -> bytes:

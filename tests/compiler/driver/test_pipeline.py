@@ -12,8 +12,10 @@ from compiler.driver.images import find_image
 from compiler.driver.paths import ROOT
 from compiler.driver.pipeline import BuildResult, build
 from compiler.driver.platforms import load_platform
-from compiler.driver.stages import Inspected, Linked, Lowered, Profile, Target
+from compiler.driver.stages import Inspected, Linked, Profile, Target
 from compiler.driver.timing import PhaseLog
+from compiler.lower import LoweredObject, TrapTable
+from compiler.program.nodes import TrapKind
 from compiler.program.program import Program
 
 
@@ -28,9 +30,11 @@ class RecordingStages:
         text = (target.root / "hypervisor" / "main.py").read_text()
         return Program("main", sources={"hypervisor/main.py": text})
 
-    def lower(self, program: Program, target: Target) -> Lowered:
+    def lower(self, program: Program, target: Target) -> LoweredObject:
         self.calls.append("lower")
-        return Lowered(program.sources["hypervisor/main.py"].encode(), {"overflow": 2, "bounds": 0})
+        text = program.sources["hypervisor/main.py"]
+        before = {TrapKind.OVERFLOW: 3, TrapKind.BOUNDS: 4}
+        return LoweredObject(text.encode(), TrapTable(), checks_before=before, checks_left={TrapKind.OVERFLOW: 2})
 
     def assemble(self, program: Program, target: Target) -> tuple[bytes, ...]:
         self.calls.append("assemble")
@@ -72,7 +76,7 @@ def test_phases_in_order_and_what_they_leave(target: Target) -> None:
         "hypervisor.lst": "the listing",
     }
     assert not result.up_to_date
-    assert (result.size_bytes, result.checks_left) == ({"code": 11}, {"overflow": 2, "bounds": 0})
+    assert (result.size_bytes, result.checks_left) == ({"code": 11}, {"overflow": 2})
 
 
 def test_nothing_to_do(target: Target) -> None:
@@ -125,12 +129,12 @@ def test_a_failing_stage_leaves_the_earlier_artefacts(target: Target) -> None:
 
 
 def test_a_killed_code_generator_is_an_error(target: Target) -> None:
-    def die() -> Lowered:
+    def die() -> LoweredObject:
         os.write(2, b"LLVM ERROR: cannot select\n")
         os.abort()
 
     class Dying(RecordingStages):
-        def lower(self, program: Program, target: Target) -> Lowered:
+        def lower(self, program: Program, target: Target) -> LoweredObject:
             return child.call(die).value
 
     with pytest.raises(ToolError) as caught:
