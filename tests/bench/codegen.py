@@ -89,9 +89,8 @@ def _insist_equal(workload: Workload, reference: Outcome, outcome: Outcome) -> N
 
 
 def checked_kernel(kernel: str) -> Program:
-    """The kernel's typed program: all its exported functions."""
-    path = KERNELS / f"{kernel}.py"
-    return check_program([f"tests.bench.kernels.{kernel}"], name=path.stem)
+    """The kernel's typed program: the functions that its workload calls."""
+    return check_program([f"tests.bench.kernels.{kernel}:{symbol}" for symbol in _entries(kernel)], name=kernel)
 
 
 def compile_dialect(kernel: str, checks: bool) -> bytes:
@@ -117,8 +116,12 @@ def compile_c(kernel: str) -> bytes:
 def _link(kernel: str, object_bytes: bytes) -> bytes:
     script = load_script(ROOT / "linker_scripts" / "program.ld")
     symbols = {"PROGRAM_BASE": BASE, "STACK_SIZE": 0}
-    entries = sorted({step.symbol for workload in workloads() if workload.kernel == kernel for step in workload.steps})
+    entries = _entries(kernel)
     return link([(f"{kernel}.o", object_bytes)], script, symbols=symbols, entry=entries[0], keep=entries).elf
+
+
+def _entries(kernel: str) -> list[str]:
+    return sorted({step.symbol for workload in workloads() if workload.kernel == kernel for step in workload.steps})
 
 
 def geometric_mean(ratios: list[float]) -> float:
