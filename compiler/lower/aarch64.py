@@ -170,6 +170,9 @@ class Aarch64:
         name = global_name(function.symbol)
         return [f"declare hidden {result_type(function.result)} {name}({parameters}) nounwind"]
 
+    def thunk(self, function: Function) -> list[str]:
+        return []
+
     def prelude(self, known: frozenset[str]) -> list[str]:
         unknown = [symbol for symbol in self._outside if symbol not in known]
         return [f"{global_name(symbol)} = external hidden global i8" for symbol in unknown]

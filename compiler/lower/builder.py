@@ -48,18 +48,15 @@ class Surroundings(Protocol):
         ...
 
 
-class Builder:
-    """Appends instructions to one function's text; `scope` is its debug scope (empty: no debug info)."""
+class BlockWriter:
+    """Appends blocks of instructions to a function's text. `location` is a suffix that each instruction gets."""
 
-    def __init__(self, surroundings: Surroundings, scope: str) -> None:
-        self.surroundings = surroundings
-        self.scope = scope
+    def __init__(self) -> None:
         self.lines: list[str] = []
         self.block = "entry"
         self.open = True
         self.location = ""
         self._next = 0
-        self._trap_blocks: dict[int, tuple[str, str]] = {}
 
     def fresh(self) -> str:
         """A new value name."""
@@ -70,12 +67,6 @@ class Builder:
         """A new block name."""
         self._next += 1
         return f"b{self._next}"
-
-    def move_to(self, span: Span) -> str:
-        """Give what follows the line of `span`; returns the location that held before."""
-        before = self.location
-        self.location = self.surroundings.location(self.scope, span)
-        return before
 
     def emit(self, instruction: str) -> None:
         """Append an instruction without a result."""
@@ -126,34 +117,6 @@ class Builder:
             for index, kind in enumerate(kinds)
         )
 
-    def trap_if(self, condition: str, kind: TrapKind, span: Span, message: str = "") -> None:
-        """A run-time check: stop when `condition` (i1) holds."""
-        if not self.surroundings.checks:
-            return
-        number = self.surroundings.trap_number(kind, span, message)
-        passed = self.label()
-        self.branch(condition, self._trap_block(number, span), passed, self.surroundings.unlikely)
-        self.start(passed)
-
-    def trap(self, kind: TrapKind, span: Span, message: str) -> None:
-        """Stop here."""
-        self.jump(self._trap_block(self.surroundings.trap_number(kind, span, message), span))
-
-    def _trap_block(self, number: int, span: Span) -> str:
-        known = self._trap_blocks.get(number)
-        if known is None:
-            known = self._trap_blocks[number] = (f"trap{number}", self.surroundings.location(self.scope, span))
-        return known[0]
-
-    def finish_function(self) -> list[str]:
-        """Append the trap blocks; returns all lines of the body."""
-        for number, (label, location) in self._trap_blocks.items():
-            self.start(label)
-            self.location = location
-            self.emit(self.surroundings.trap_instruction(number))
-            self.finish("unreachable")
-        return self.lines
-
     def load(self, kind: ValueType, address: str, qualifiers: str) -> str:
         """A scalar from memory. `qualifiers` follow the address (`, align 8`); a bool is bit 0 of its byte."""
         loaded = self.value(f"load {memory_type(kind)}, ptr {address}{qualifiers}")
@@ -194,8 +157,52 @@ class Builder:
             whole = self.value(f"insertvalue {kind} {whole}, {scalar} {operand}, {index}")
         return whole
 
+
+class Builder(BlockWriter):
+    """Writes a function that comes from source; `scope` is its debug scope (empty: no debug info)."""
+
+    def __init__(self, surroundings: Surroundings, scope: str) -> None:
+        super().__init__()
+        self.surroundings = surroundings
+        self.scope = scope
+        self._trap_blocks: dict[int, tuple[str, str]] = {}
+
+    def move_to(self, span: Span) -> str:
+        """Give what follows the line of `span`; returns the location that held before."""
+        before = self.location
+        self.location = self.surroundings.location(self.scope, span)
+        return before
+
     def intrinsic(self, name: str, kind: ValueType, *operands: str) -> str:
         """Call an intrinsic that takes and gives scalars of one type."""
         scalar = scalar_type(kind)
         arguments = ", ".join(f"{scalar} {operand}" for operand in operands)
         return self.value(f"call {scalar} {self.surroundings.intrinsic(name, kind)}({arguments})")
+
+    def trap_if(self, condition: str, kind: TrapKind, span: Span, message: str = "") -> None:
+        """A run-time check: stop when `condition` (i1) holds."""
+        if not self.surroundings.checks:
+            return
+        number = self.surroundings.trap_number(kind, span, message)
+        passed = self.label()
+        self.branch(condition, self._trap_block(number, span), passed, self.surroundings.unlikely)
+        self.start(passed)
+
+    def trap(self, kind: TrapKind, span: Span, message: str) -> None:
+        """Stop here."""
+        self.jump(self._trap_block(self.surroundings.trap_number(kind, span, message), span))
+
+    def _trap_block(self, number: int, span: Span) -> str:
+        known = self._trap_blocks.get(number)
+        if known is None:
+            known = self._trap_blocks[number] = (f"trap{number}", self.surroundings.location(self.scope, span))
+        return known[0]
+
+    def finish_function(self) -> list[str]:
+        """Append the trap blocks; returns all lines of the body."""
+        for number, (label, location) in self._trap_blocks.items():
+            self.start(label)
+            self.location = location
+            self.emit(self.surroundings.trap_instruction(number))
+            self.finish("unreachable")
+        return self.lines

@@ -7,6 +7,7 @@ whoever lowers text that is not trusted runs `compiler.lower.lower` in a child p
 from __future__ import annotations
 
 import importlib
+import weakref
 from functools import cache
 from typing import Any
 
@@ -64,9 +65,14 @@ class Module:
     def __init__(self, text: str, machine: TargetMachine) -> None:
         self._machine = machine
         header = f'target datalayout = "{machine.data_layout}"\ntarget triple = "{machine.triple}"\n'
-        context: Any = binding().create_context()
+        self._context: Any = binding().create_context()
+        # LLVM wants a module to go before its context; the garbage collector knows no such order.
+        self._context._owned = True
+        self._disposal = weakref.finalize(self, _dispose, [], self._context)
         try:
-            self._handle: Any = binding().parse_assembly(header + text, context)
+            self._handle: Any = binding().parse_assembly(header + text, self._context)
+            self._disposal.detach()
+            self._disposal = weakref.finalize(self, _dispose, [self._handle], self._context)
             self._handle.verify()
         except RuntimeError as error:
             raise LowerError(f"LLVM rejected the generated module (a defect of the compiler): {error}") from error
@@ -87,8 +93,13 @@ class Module:
     def link(self, text: str) -> None:
         """Add the definitions of another module's text, for the same target."""
         header = f'target datalayout = "{self._machine.data_layout}"\ntarget triple = "{self._machine.triple}"\n'
-        other: Any = binding().parse_assembly(header + text, self._handle._context)
+        other: Any = binding().parse_assembly(header + text, self._context)
         self._handle.link_in(other)
+
+    def give_away(self, owner: object, handle: Any) -> None:
+        """Live from now on as long as `owner`, whose `handle` has taken the module over."""
+        self._disposal.detach()
+        weakref.finalize(owner, _dispose, [handle], self._context)
 
     def text(self) -> str:
         """The module as it now is."""
@@ -101,3 +112,36 @@ class Module:
     def assembly(self) -> str:
         """Assembly text, for reading."""
         return str(self._machine.handle.emit_assembly(self._handle))
+
+
+def _dispose(handles: list[Any], context: Any) -> None:
+    for handle in handles:
+        handle.close()
+    context._owned = False
+    context.close()
+
+
+def host_triple() -> str:
+    """The machine that runs this process."""
+    return str(binding().get_process_triple())
+
+
+class Engine:
+    """A module turned into code in this process. The code lives as long as the engine.
+
+    LLVM ends the process when it is asked for a name that the module does not define.
+    """
+
+    def __init__(self, module: Module, machine: TargetMachine) -> None:
+        self._engine: Any = binding().create_mcjit_compiler(module.handle, machine.handle)
+        module.give_away(self, self._engine)
+        self._engine.finalize_object()
+        self._engine.run_static_constructors()
+
+    def function_address(self, name: str) -> int:
+        """Address of a function that the module defines."""
+        return int(self._engine.get_function_address(name))
+
+    def global_address(self, name: str) -> int:
+        """Address of an object that the module defines."""
+        return int(self._engine.get_global_value_address(name))

@@ -71,6 +71,10 @@ class Machine(Protocol):
         """Lines that declare (or on the host define) a function without a body here."""
         ...
 
+    def thunk(self, function: Function) -> list[str]:
+        """Lines of a function through which Python calls this one, where that is wanted."""
+        ...
+
     def prelude(self, known: frozenset[str]) -> list[str]:
         """Module-level lines, asked for after all functions; `known` are the symbols that the program names itself."""
         ...

@@ -78,16 +78,18 @@ class _Module:
         tables += [_table_line(table) for table in self._program.tables if table.symbol in self._outside]
         machine = self.machine.prelude(self._known)
         guard = self._stack_guard_lines() if self._options.stack_protector else []
+        thunks = [line for function in self._functions.values() for line in self.machine.thunk(function)]
         flags = self.debug.finish() if self.debug is not None else []
         if flags:
             self.machine.metadata.name("llvm.module.flags", flags)
-        coverage = [f"@__coverage = internal global [{len(self._coverage)} x i8] zeroinitializer"]
+        coverage = [f"@__coverage = global [{len(self._coverage)} x i8] zeroinitializer"]
         parts = [
             statics,
             coverage if self._options.coverage else [],
             machine,
             guard,
             functions,
+            thunks,
             tables,
             [f"attributes {reference} = {{ {text} }}" for text, reference in self._groups.items()],
             self.machine.intrinsics.lines(),
@@ -165,7 +167,11 @@ class _Module:
         lines: list[str] = []
         for static in self._program.statics:
             placed = static.section is not None or static.symbol in self._outside
-            linkage = "hidden" if placed and self._options.is_object else "internal"
+            linkage = "internal"
+            if not self._options.is_object:
+                linkage = "dso_local"
+            elif placed:
+                linkage = "hidden"
             debug = self.debug.static(static) if self.debug is not None else ""
             lines.append(static_line(static, linkage, debug))
             for relocation in static.relocations:

@@ -96,7 +96,12 @@ class TargetOptions:
 
 @dataclass(frozen=True)
 class HostOptions:
-    """Code generation for the machine that runs the compiler. `coverage`: count which source lines ran."""
+    """Code generation for the machine that runs the compiler.
+
+    `coverage`: record which source lines ran. `entries`: symbols of the functions that Python will call, so that only
+    what they reach is compiled; None makes every function callable.
+    """
 
     optimisation: Optimisation = Optimisation.SPEED
     coverage: bool = False
+    entries: frozenset[str] | None = None

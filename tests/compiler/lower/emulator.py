@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import unicorn
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
-from unicorn import arm64_const
 
 from tests.tools import debian_tool
+
+unicorn: Any = importlib.import_module("unicorn")
+arm64_const: Any = importlib.import_module("unicorn.arm64_const")
 
 _BASE = 0x100000
 _STACK = 0x40000000
