@@ -65,7 +65,7 @@ def load_entries(
             sink.error("E0203", message, None, fix="`package.module:function` or `path/file.py:function`")
             continue
         if where not in modules:
-            modules[where] = _load_module(where, sink)
+            modules[where] = load_module(where, sink)
         found = modules[where]
         if found is not None:
             _add_entry(found, name, functions, sink)
@@ -108,7 +108,8 @@ def _add_entry(
     sink.error("E0203", f"{shown} {what} `{name}`", None)
 
 
-def _load_module(where: str, sink: DiagnosticSink) -> python_types.ModuleType | None:
+def load_module(where: str, sink: DiagnosticSink) -> python_types.ModuleType | None:
+    """The module named "package.module" or by the path of its file; None, and reported, when it cannot be imported."""
     is_path = where.endswith(".py") or "/" in where
     name = _module_name(Path(where)) if is_path else where
     shown = where if is_path else name.replace(".", "/") + ".py"

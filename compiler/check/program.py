@@ -16,6 +16,7 @@ from typing import Any
 from compiler.check import dispatch, loading
 from compiler.check.annotations import AnnotationError, Annotations, Declared, Parameter, namespace_of, substitute
 from compiler.check.context import FunctionChecker
+from compiler.check.exports import exported_functions
 from compiler.check.flow import Variable, assigned_names
 from compiler.check.sources import ParsedFile, Sources
 from compiler.check.statements import check_returned, lock_of, statement_list
@@ -346,15 +347,19 @@ def _plain(text: str) -> str:
     return "".join(c if c.isalnum() or c in "_-" else "_" for c in text).strip("_")
 
 
-def check_program(entries: Sequence[Entry], *, name: str) -> Program:
-    """The typed program of everything that the entries reach.
+def check_program(
+    entries: Sequence[Entry], *, name: str, modules: Sequence[str] = (), follow_imports: bool = True
+) -> Program:
+    """The typed program of everything that the entries reach, and the exported functions of `modules`.
 
-    An entry is "package.module:function", "path/to/file.py:function" or a function object. Raises CompileErrors with every
-    error of the run.
+    An entry is "package.module:function", "path/to/file.py:function" or a function object, a module "package.module" or
+    "path/to/file.py"; with `follow_imports` the exports of what these modules import count too. Raises CompileErrors
+    with every error of the run.
     """
     checker = ProgramChecker(name)
     functions = loading.load_entries(entries, checker.sink)
-    checker.run(functions)
+    functions += exported_functions(modules, checker.sources, checker.sink, follow_imports=follow_imports)
+    checker.run(dict.fromkeys(functions))
     checker.sink.raise_errors()
     return checker.program
 
