@@ -10,7 +10,8 @@ from compiler.cli import output
 from compiler.cli.build import ProfileOption
 from compiler.cli.rejection import DiagnosticsForm, DiagnosticsOption, shown
 from compiler.driver.errors import ToolError
-from compiler.driver.stages import Emit, Profile, compile_file
+from compiler.driver.single_file import Emit, FileOptions, compile_file
+from compiler.driver.stages import Profile
 
 SUFFIXES = {Emit.ASM: ".s", Emit.LLVM: ".ll", Emit.OBJECT: ".o", Emit.ELF: ".elf"}
 TEXT_KINDS = (Emit.ASM, Emit.LLVM)
@@ -22,13 +23,14 @@ def compile_program(
     emit: Annotated[Emit, typer.Option("--emit", help="What to write.")] = Emit.OBJECT,
     out: Annotated[Path | None, typer.Option("-o", "--output", help="Where to; - is standard output.")] = None,
     profile: ProfileOption = Profile.RELEASE,
+    checks: Annotated[
+        bool, typer.Option("--checks/--no-checks", help="Run-time checks; off only to compare code with C.")
+    ] = True,
     diagnostics: DiagnosticsOption = DiagnosticsForm.TEXT,
 ) -> int:
     """Compile one file; its exported functions follow the AAPCS64 calling convention."""
-    if not file.is_file():
-        raise ToolError("B204", "there is no such file", where=file)
     with shown(diagnostics):
-        content = compile_file(file, tuple(entry or ()), emit, profile)
+        content = compile_file(file, emit, FileOptions(tuple(entry or ()), profile, checks))
     if diagnostics is DiagnosticsForm.JSON and out is None:
         return 0
     if out == Path("-") or (out is None and emit in TEXT_KINDS):

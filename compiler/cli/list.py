@@ -27,13 +27,13 @@ def list_all() -> int:
     )
     output.say("")
     output.show_table(
-        ["image", "description", "entered at", "entry module", "linker script"],
+        ["image", "description", "entered at", "entry", "linker script"],
         [
             (
                 image.name,
                 image.description,
                 image.kind,
-                ", ".join(image.entry_modules),
+                ", ".join(image.entries),
                 str(image.linker_script),
             )
             for image in IMAGES

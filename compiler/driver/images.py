@@ -1,4 +1,4 @@
-"""Images: what the tool can build, each from which entry modules, with which linker script, on which
+"""Images: what the tool can build, each from which entries, with which linker script, on which
 platforms.
 
 An image's name is also the name of its artefacts, `build/<platform>/<name>.elf` and so on.
@@ -17,7 +17,7 @@ class Image:
     name: str
     description: str
     kind: str
-    entry_modules: tuple[str, ...]
+    entries: tuple[str, ...]  # package.module:function
     linker_script: Path
 
 
@@ -26,7 +26,7 @@ IMAGES = (
         name="hypervisor",
         description="the hypervisor at EL2 with its EL0 partitions",
         kind="NS-EL2",
-        entry_modules=("hypervisor.main",),
+        entries=("hypervisor.main:main",),
         linker_script=Path("linker_scripts", "hypervisor.ld"),
     ),
 )

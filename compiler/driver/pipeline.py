@@ -12,20 +12,16 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from compiler.driver import freshness
-from compiler.driver.child import ChildCrashed
 from compiler.driver.errors import ToolError
 from compiler.driver.images import Image
 from compiler.driver.platforms import Platform
 from compiler.driver.stages import Inspected, Linked, Stages, Target
 from compiler.driver.timing import PhaseLog
-
-T = TypeVar("T")
 
 ARTEFACT_SUFFIXES = ("elf", "bin", "map", "lst")
 
@@ -70,11 +66,11 @@ def build(target: Target, stages: Stages, log: PhaseLog) -> BuildResult:
         program = stages.check(target)
         phase.detail = f"{len(program.functions)} functions from {len(program.sources)} files"
     with log.phase("lower") as phase:
-        lowered = _guarded(lambda: stages.lower(program, target))
+        lowered = stages.lower(program, target)
         checks_left = {kind.name.lower(): count for kind, count in lowered.checks_left.items()}
         phase.detail = f"{sum(checks_left.values())} of {sum(lowered.checks_before.values())} run-time checks left"
     with log.phase("assemble"):
-        blocks = _guarded(lambda: stages.assemble(program, target))
+        blocks = stages.assemble(program, target)
     with log.phase("link"):
         linked = stages.link((lowered.object, *blocks), target)
     with log.phase("inspect"):
@@ -151,16 +147,3 @@ def _replace(file: Path, content: bytes) -> None:
         temporary.replace(file)
     except OSError as error:
         raise ToolError("B102", f"cannot write: {error.strerror}", where=file, fix="make room or access") from None
-
-
-def _guarded(stage: Callable[[], T]) -> T:
-    """Run a stage whose child process may be killed by a library."""
-    try:
-        return stage()
-    except ChildCrashed as error:
-        raise ToolError(
-            "B302",
-            f"a code generator ended abnormally ({error.reason}): {error.printed.strip() or 'it said nothing'}",
-            fix="this is a defect of the compiler, whatever the program; report it with the program",
-            status=3,
-        ) from None

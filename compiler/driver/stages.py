@@ -4,6 +4,7 @@ This is the one place where the driver calls the compiler proper. A stage import
 called, so that commands that compile nothing pay for nothing.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -25,15 +26,6 @@ class Profile(Enum):
 
     RELEASE = "release"
     DEBUG = "debug"
-
-
-class Emit(Enum):
-    """What `compile` writes."""
-
-    ASM = "asm"
-    LLVM = "llvm"
-    OBJECT = "object"
-    ELF = "elf"
 
 
 @dataclass(frozen=True)
@@ -91,7 +83,10 @@ class CompilerStages:
     """The stages as this checkout has them."""
 
     def check(self, target: Target) -> "Program":
-        raise _absent("check")
+        from compiler.check import check_program
+
+        os.environ["TANTALUM_PLATFORM"] = target.platform.name  # read by hypervisor.platform as it is imported
+        return check_program(target.image.entries, name=target.image.name)
 
     def lower(self, program: "Program", target: Target) -> "LoweredObject":
         return lower_in_child(program, target_options(target.profile))
@@ -118,20 +113,25 @@ def target_options(profile: Profile) -> "TargetOptions":
     return TargetOptions(optimisation, pac=True, bti=True, stack_protector=True, strict_align=True)
 
 
-def lower_in_child(program: "Program", options: "TargetOptions") -> "LoweredObject":
-    """Generate code in a child process. Raises ToolError B307 for what has no code, ChildCrashed when LLVM fails."""
+def lower_in_child(
+    program: "Program", options: "TargetOptions", *, want_llvm: bool = False, want_assembly: bool = False
+) -> "LoweredObject":
+    """Generate code in a child process. Raises ToolError B307 for what has no code, B302 when LLVM fails."""
     from compiler.lower import LowerError, lower
 
     try:
-        return child.call(lower, program, options).value
+        outcome = child.call(lower, program, options, want_llvm=want_llvm, want_assembly=want_assembly)
     except LowerError as error:
         where = f"{error.span.file}:{error.span.line}:{error.span.column}" if error.span else ""
         raise ToolError("B307", error.message, where=where, status=1) from None
-
-
-def compile_file(file: Path, entries: tuple[str, ...], emit: Emit, profile: Profile) -> bytes:
-    """Compile one dialect file on its own; `entries` are exported, all exported functions when it is empty."""
-    raise _absent("check")
+    except child.ChildCrashed as error:
+        raise ToolError(
+            "B302",
+            f"the code generator ended abnormally ({error.reason}): {error.printed.strip() or 'it said nothing'}",
+            fix="this is a defect of the compiler, whatever the program; report it with the program",
+            status=3,
+        ) from None
+    return outcome.value
 
 
 def _absent(stage: str) -> ToolError:

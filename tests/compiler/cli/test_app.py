@@ -36,7 +36,7 @@ def test_every_command_has_help(tool: Tool, command: str) -> None:
         (["run", "-p", "nothing"], "error[B201]: there is no platform 'nothing'\n"),
         (["run", "--timeout", "soon"], "error[B001]: Invalid value for '--timeout'"),
         (["compile"], "error[B001]: Missing argument 'file'."),
-        (["compile", "nothing.py"], "error[B204]: there is no such file\n  --> nothing.py"),
+        (["compile", "nothing.py"], "error[B204]: cannot read the file: No such file or directory\n  --> nothing.py"),
         (["bench", "biuld"], "error[B108]: there is no bench 'biuld'; did you mean 'build'?"),
         (["explain", "X1"], "error[B106]: there is no error code 'X1'"),
         (

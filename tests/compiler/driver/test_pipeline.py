@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from compiler.driver import child
 from compiler.driver.errors import ToolError
 from compiler.driver.images import find_image
 from compiler.driver.paths import ROOT
@@ -126,22 +125,6 @@ def test_a_failing_stage_leaves_the_earlier_artefacts(target: Target) -> None:
         build(target, Failing(), PhaseLog())
     assert result.artefacts["elf"].read_text() == "ELF first-block"
     assert built(target)[1] == ALL
-
-
-def test_a_killed_code_generator_is_an_error(target: Target) -> None:
-    def die() -> LoweredObject:
-        os.write(2, b"LLVM ERROR: cannot select\n")
-        os.abort()
-
-    class Dying(RecordingStages):
-        def lower(self, program: Program, target: Target) -> LoweredObject:
-            return child.call(die).value
-
-    with pytest.raises(ToolError) as caught:
-        build(target, Dying(), PhaseLog())
-    assert caught.value.code == "B302"
-    assert caught.value.status == 3
-    assert caught.value.what == ("a code generator ended abnormally (killed by SIGABRT): LLVM ERROR: cannot select")
 
 
 def test_an_unwritable_folder_is_an_error(target: Target) -> None:

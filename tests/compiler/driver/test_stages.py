@@ -1,5 +1,7 @@
 """The stages as the driver calls them: code comes from a child process, refusals come back as errors."""
 
+import os
+
 import pytest
 
 from compiler.driver.errors import ToolError
@@ -37,3 +39,15 @@ def test_what_has_no_code_is_an_error_with_its_place() -> None:
     assert (caught.value.code, caught.value.status) == ("B307", 1)
     assert caught.value.what.startswith("no system register is named 'SCTLR_EL9'")
     assert caught.value.where == "tests/sample.py:1:1"
+
+
+def test_a_killed_code_generator_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_arguments: object, **_options: object) -> None:
+        os.write(2, b"LLVM ERROR: cannot select\n")
+        os.abort()
+
+    monkeypatch.setattr("compiler.lower.lower", die)
+    with pytest.raises(ToolError) as caught:
+        lower_in_child(sample(), target_options(Profile.RELEASE))
+    assert (caught.value.code, caught.value.status) == ("B302", 3)
+    assert caught.value.what == "the code generator ended abnormally (killed by SIGABRT): LLVM ERROR: cannot select"

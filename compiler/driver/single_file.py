@@ -1,0 +1,108 @@
+"""One dialect file on its own: assembly text, LLVM IR, an object for other linkers, or a linked ELF.
+
+Its exported functions, and those named as entries, become global symbols that follow AAPCS64 under the name that they
+have in the source, so that C can call them.
+"""
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from compiler.driver.errors import ToolError
+from compiler.driver.paths import ROOT
+from compiler.driver.stages import Profile, lower_in_child
+
+if TYPE_CHECKING:
+    from compiler.program.program import Program
+
+PROGRAM_SCRIPT = Path("linker_scripts", "program.ld")
+PROGRAM_BASE = 0x4020_0000  # in DRAM of QEMU's virt machine, above the device tree
+STACK_SIZE_BYTES = 0x4000
+
+
+class Emit(Enum):
+    """What comes out."""
+
+    ASM = "asm"
+    LLVM = "llvm"
+    OBJECT = "object"
+    ELF = "elf"
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """What to compile and how. Without `entries` all exported functions are compiled. `checks`: at run time."""
+
+    entries: tuple[str, ...] = ()
+    profile: Profile = Profile.RELEASE
+    checks: bool = True
+
+
+def compile_file(file: Path, emit: Emit, options: FileOptions) -> bytes:
+    """Compile one file. Raises CompileErrors, LinkError, and ToolError B204, B307 or B308."""
+    from compiler.lower import Optimisation, TargetOptions
+
+    program = _check(file, options.entries)
+    optimisation = Optimisation.SPEED if options.profile is Profile.RELEASE else Optimisation.DEBUG
+    target = TargetOptions(optimisation, checks=options.checks)
+    lowered = lower_in_child(program, target, want_llvm=emit is Emit.LLVM, want_assembly=emit is Emit.ASM)
+    match emit:
+        case Emit.ASM:
+            return lowered.assembly.encode()
+        case Emit.LLVM:
+            return lowered.llvm_ir.encode()
+        case Emit.OBJECT:
+            return lowered.object
+        case Emit.ELF:
+            return _link(file.name, lowered.object, program.entries[0].symbol)
+
+
+def exported_names(text: str) -> list[str] | None:
+    """Return the names of the functions that a source text exports, in its order; None when it is not Python."""
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return [
+        node.name for node in body if isinstance(node, ast.FunctionDef) and any(map(_is_export, node.decorator_list))
+    ]
+
+
+def _is_export(decorator: ast.expr) -> bool:
+    target = decorator.func if isinstance(decorator, ast.Call) else decorator
+    name = target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
+    return name == "export"
+
+
+def _check(file: Path, entries: Sequence[str]) -> "Program":
+    from compiler.check import check_program
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ToolError("B204", f"cannot read the file: {error.strerror}", where=file) from None
+    except UnicodeDecodeError as error:
+        raise ToolError("B204", f"the file is not UTF-8: {error}", where=file) from None
+    names = list(entries) or exported_names(text)
+    if names is None:
+        names = ["main"]  # any name will do: the check says why the file is not Python
+    if not names:
+        raise ToolError(
+            "B308", "the file exports no function", where=file, fix="mark one with @export, or name one with --entry"
+        )
+    program = check_program([f"{file}:{name}" for name in names], name=file.stem)
+    for entry in program.entries:
+        if not entry.exported:
+            entry.symbol, entry.exported = entry.source_name, True
+    return program
+
+
+def _link(name: str, content: bytes, entry: str) -> bytes:
+    from compiler.link import link, load_script
+
+    script = load_script(ROOT / PROGRAM_SCRIPT)
+    symbols = {"PROGRAM_BASE": PROGRAM_BASE, "STACK_SIZE": STACK_SIZE_BYTES}
+    return link([(name, content)], script, symbols=symbols, entry=entry).elf
