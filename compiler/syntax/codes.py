@@ -52,6 +52,8 @@ TITLES: dict[str, str] = {
     "E0703": "functions of a table differ",
     "E0704": "NoReturn function that returns",
     "E0705": "extern function that nothing defines",
+    # Warnings
+    "W0701": "check that always fails",
 }
 
 
