@@ -77,7 +77,7 @@ class Arguments:
         return self._heap.allocate(kind.size * count, max(kind.align, 8))
 
     def _struct(self, kind: t.StructType, value: Any) -> int:
-        if isinstance(value, StructView) and not value.detached:
+        if isinstance(value, StructView) and not value.detached_:
             if not issubclass(cast(t.StructType, value.type_).cls, kind.cls):
                 raise HostError(f"a {value.type_.name} was given where a {kind.name} is expected")
             return value.address_
@@ -95,7 +95,7 @@ class Arguments:
         return address
 
     def _slice(self, element: t.Type, value: Any) -> tuple[int, int]:
-        if isinstance(value, ArrayView) and not value.detached:
+        if isinstance(value, ArrayView) and not value.detached_:
             if cast(t.ArrayType, value.type_).element != element:
                 raise HostError(f"{value.type_.name} was given where a Slice[{element.name}] is expected")
             return value.address_, len(value)

@@ -45,6 +45,26 @@ class Region:
         return self.base + self.size
 
 
+class AddressSpace(Protocol):
+    """What every engine's memory offers."""
+
+    def map(self, address: int, size: int, data: bytes = b"") -> object:
+        """Map `size` bytes of zero-filled memory at `address`, beginning with `data`."""
+        ...
+
+    def device(self, base: int, size: int, model: Device) -> object:
+        """Let `model` answer accesses to `size` bytes at `base`."""
+        ...
+
+    def read(self, address: int, size: int) -> bytes:
+        """`size` bytes of memory."""
+        ...
+
+    def write(self, address: int, data: bytes) -> None:
+        """Replace len(data) bytes of memory."""
+        ...
+
+
 Loader = Callable[[int], int]
 Storer = Callable[[int, int], None]
 

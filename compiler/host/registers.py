@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Protocol
 
 from compiler.host.faults import HostError
 from compiler.language.register_table import SystemRegister, find_register, similar_names
@@ -31,6 +32,33 @@ class SystemEvent:
     value: int | None = None
 
 
+def new_record() -> deque[SystemEvent]:
+    """An empty record of events."""
+    return deque(maxlen=_EVENTS_KEPT)
+
+
+class Registers(Protocol):
+    """What every engine's registers offer."""
+
+    events: deque[SystemEvent]
+
+    def __getitem__(self, name: str) -> int:
+        """A register's value."""
+        ...
+
+    def __setitem__(self, name: str, value: int) -> None:
+        """Give a register a value, without its hook."""
+        ...
+
+    def on_read(self, name: str, hook: ReadHook) -> None:
+        """Let `hook()` give the value of every MRS."""
+        ...
+
+    def on_write(self, name: str, hook: WriteHook) -> None:
+        """Call `hook(value)` on every MSR, after the register took the value."""
+        ...
+
+
 class SystemRegisters:
     """Register values by name, with hooks, and the record of events."""
 
@@ -38,21 +66,21 @@ class SystemRegisters:
         self._values: dict[str, int] = {}
         self._read_hooks: dict[str, ReadHook] = {}
         self._write_hooks: dict[str, WriteHook] = {}
-        self.events: deque[SystemEvent] = deque(maxlen=_EVENTS_KEPT)
+        self.events = new_record()
 
     def __getitem__(self, name: str) -> int:
-        return self._values.get(_canonical(name), 0)
+        return self._values.get(canonical(name), 0)
 
     def __setitem__(self, name: str, value: int) -> None:
-        self._values[_canonical(name)] = value & _MASK_64
+        self._values[canonical(name)] = value & _MASK_64
 
     def on_read(self, name: str, hook: ReadHook) -> None:
         """Let `hook()` give the value of every MRS."""
-        self._read_hooks[_canonical(name)] = hook
+        self._read_hooks[canonical(name)] = hook
 
     def on_write(self, name: str, hook: WriteHook) -> None:
         """Call `hook(value)` on every MSR, after the register took the value."""
-        self._write_hooks[_canonical(name)] = hook
+        self._write_hooks[canonical(name)] = hook
 
     def read(self, name: str) -> int:
         """What MRS gives."""
@@ -92,5 +120,6 @@ def _register(name: str) -> SystemRegister:
     return register
 
 
-def _canonical(name: str) -> str:
+def canonical(name: str) -> str:
+    """A register's name as the register table spells it; HostError when there is none."""
     return _register(name).name

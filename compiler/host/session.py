@@ -11,8 +11,8 @@ from typing import Any, cast
 
 from compiler.host.faults import HostError
 from compiler.host.marshal import Arguments, by_value_result, by_value_struct, result_value
-from compiler.host.memory import Device, Memory
-from compiler.host.registers import SystemRegisters
+from compiler.host.memory import AddressSpace, Device
+from compiler.host.registers import Registers
 from compiler.host.views import ArrayView, Detached, StructView, load_place, store_fields
 from compiler.language import types as t
 from compiler.program.program import Function, Program
@@ -33,12 +33,12 @@ class Session(ABC):
 
     @property
     @abstractmethod
-    def memory(self) -> Memory:
-        """The simulated address space."""
+    def memory(self) -> AddressSpace:
+        """The program's address space."""
 
     @property
     @abstractmethod
-    def registers(self) -> SystemRegisters:
+    def registers(self) -> Registers:
         """The simulated system registers, and the record of system events."""
 
     @abstractmethod
@@ -129,8 +129,8 @@ class Session(ABC):
         return StructView(self, address, kind)
 
     def new_array(self, element: Any, values: Sequence[Any]) -> ArrayView:
-        """An array in the program's memory, as a view that can be given for a Slice; `element` is a dialect type."""
-        kind = t.type_of(element)
+        """An array in the program's memory, as a view that can be given for a Slice; `element` is their type."""
+        kind = element if isinstance(element, t.Type) else t.type_of(element)
         array = t.ArrayType(f"Array[{kind.name}, {len(values)}]", kind, len(values))
         view = ArrayView(self, self.allocate(max(array.size, 1), max(kind.align, 8)), array)
         for index, value in enumerate(values):

@@ -46,7 +46,10 @@ class Detached:
 
 
 class View:
-    """A place in memory: `address_` in `space_`, of type `type_`."""
+    """A place in memory: `address_` in `space_`, of type `type_`.
+
+    What is not a field of the program's struct has a name that ends in an underscore.
+    """
 
     __slots__ = ("address_", "space_", "type_")
 
@@ -60,11 +63,11 @@ class View:
     type_: t.Type
 
     @property
-    def detached(self) -> bool:
+    def detached_(self) -> bool:
         """Whether the object is a copy outside the program's memory."""
         return isinstance(self.space_, Detached)
 
-    def raw_bytes(self) -> bytes:
+    def bytes_(self) -> bytes:
         """The object's bytes in memory order."""
         return self.space_.read(self.address_, self.type_.size)
 
@@ -97,12 +100,12 @@ class StructView(View):
         field = self._field(name)
         store_place(self.space_, self.address_ + field.offset, field.type, value)
 
-    def as_dict(self) -> dict[str, Any]:
+    def dict_(self) -> dict[str, Any]:
         """Field name -> value; nested structs are dicts, arrays and slices lists."""
-        return {name: _plain(getattr(self, name)) for name in cast(t.StructType, self.type_).fields}
+        return {name: plain(getattr(self, name)) for name in cast(t.StructType, self.type_).fields}
 
     def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={value!r}" for name, value in self.as_dict().items())
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.dict_().items())
         return f"{self.type_.name}({fields})"
 
 
@@ -133,10 +136,10 @@ class ArrayView(View):
         return (self[index] for index in range(len(self)))
 
     def __bytes__(self) -> bytes:
-        return self.raw_bytes()
+        return self.bytes_()
 
     def __repr__(self) -> str:
-        return repr(_plain(self))
+        return repr(plain(self))
 
 
 class PointerView(View):
@@ -164,11 +167,12 @@ def array_view(space: Space, address: int, element: t.Type, count: int) -> Array
     return ArrayView(space, address, t.ArrayType(f"Array[{element.name}, {count}]", element, count))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A copy of a view's contents as dicts and lists; any other value as it is."""
     if isinstance(value, StructView):
-        return value.as_dict()
+        return value.dict_()
     if isinstance(value, ArrayView):
-        return [_plain(element) for element in value]
+        return [plain(element) for element in value]
     return value
 
 
@@ -223,7 +227,7 @@ def _number_of(kind: t.Type, value: Any) -> int:
             return value.raw
         case t.BitsType() if isinstance(value, Bits):
             return value.raw
-        case t.PtrType() | t.MmioType() if isinstance(value, View) and not value.detached:
+        case t.PtrType() | t.MmioType() if isinstance(value, View) and not value.detached_:
             return value.address_
         case _ if isinstance(value, int) and not isinstance(value, bool):
             return int(value)
@@ -284,7 +288,7 @@ def store_place(space: Space, address: int, kind: t.Type, value: Any) -> None:
             _store_struct(space, address, kind, value)
         case t.ArrayType():
             _store_array(space, address, kind, value)
-        case t.SliceType() if isinstance(value, ArrayView) and not value.detached:
+        case t.SliceType() if isinstance(value, ArrayView) and not value.detached_:
             space.write(address, value.address_.to_bytes(8, "little") + len(value).to_bytes(8, "little"))
         case t.OptionalType():
             _store_optional(space, address, kind, value)
@@ -301,7 +305,7 @@ def _store_struct(space: Space, address: int, kind: t.StructType, value: Any) ->
     if isinstance(value, StructView):
         if value.type_ != kind:
             raise HostError(f"a {value.type_.name} cannot be stored in a place of type {kind.name}")
-        space.write(address, value.raw_bytes())
+        space.write(address, value.bytes_())
         return
     if isinstance(value, Mapping):
         fields = dict(cast(Mapping[str, Any], value))
