@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from compiler.host.faults import HostError
 from compiler.host.marshal import Arguments, by_value_result, by_value_struct, result_value
@@ -60,6 +60,15 @@ class Session(ABC):
     @abstractmethod
     def invoke(self, function: Function, arguments: Sequence[Any]) -> Any:
         """Call with raw values (see compiler.host.marshal); TrapError when a check fails."""
+
+    def close(self) -> None:  # noqa: B027 - only some engines hold something
+        """Give back what the session holds; it cannot be used afterwards. Also done at the end of a `with`."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
 
     def read(self, address: int, size: int) -> bytes:
         """Bytes of the program's memory."""

@@ -8,7 +8,8 @@ callbacks. Its fields are 8 bytes each, at the offsets below; arrays stand in gl
     __linker_symbols   u64 for each linker symbol
 
 A trap stores its number and jumps to the innermost guard, which the thunk of the running entry has set up. Every
-callback may ask for the same by setting `stop`.
+callback may ask for the same by setting `stop`. `__call_many` calls a thunk once for each row of arguments, stores the
+number of each call's trap, and gives the number of calls made: it ends early only when a callback has asked to stop.
 """
 
 from __future__ import annotations
@@ -130,6 +131,29 @@ define internal void @__call_extern(i64 %function, ptr %arguments, ptr %results)
   call void %callback(i64 %function, ptr %arguments, ptr %results)
   call void @__after_callback()
   ret void
+}
+define i64 @__call_many(
+    ptr %thunk, i64 %count, ptr %arguments, i64 %argument_step, ptr %results, i64 %result_step, ptr %traps) {
+entry:
+  %none = icmp eq i64 %count, 0
+  br i1 %none, label %done, label %loop
+loop:
+  %index = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %argument_offset = mul i64 %index, %argument_step
+  %argument_at = getelementptr i8, ptr %arguments, i64 %argument_offset
+  %result_offset = mul i64 %index, %result_step
+  %result_at = getelementptr i8, ptr %results, i64 %result_offset
+  %trap = call i32 %thunk(ptr %argument_at, ptr %result_at)
+  %trap_at = getelementptr [4 x i8], ptr %traps, i64 %index
+  store i32 %trap, ptr %trap_at
+  %next = add i64 %index, 1
+  %more = icmp ult i64 %next, %count
+  %go_on = icmp ne i32 %trap, $stopped
+  %again = and i1 %more, %go_on
+  br i1 %again, label %loop, label %done
+done:
+  %made = phi i64 [ 0, %entry ], [ %next, %loop ]
+  ret i64 %made
 }
 """)
 

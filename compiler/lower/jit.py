@@ -7,6 +7,7 @@ memory that the caller has mapped there. Not thread-safe; a callback may call an
 from __future__ import annotations
 
 import ctypes
+from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -27,6 +28,9 @@ _WORD = ctypes.c_uint64
 _NOWHERE = Span("host", 0, 1, 0, 1)
 
 _Thunk = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
+_CallMany = ctypes.CFUNCTYPE(
+    _WORD, ctypes.c_void_p, _WORD, ctypes.c_void_p, _WORD, ctypes.c_void_p, _WORD, ctypes.c_void_p
+)
 _ReadRegister = ctypes.CFUNCTYPE(_WORD, _WORD)
 _WriteRegister = ctypes.CFUNCTYPE(None, _WORD, _WORD)
 _DeviceLoad = ctypes.CFUNCTYPE(_WORD, _WORD, _WORD)
@@ -66,17 +70,27 @@ def lower_for_host(program: Program, options: HostOptions) -> HostModule:
 
 
 @dataclass(frozen=True)
+class Batch:
+    """Results of many calls: `results` holds the result words of each call in turn, `traps` its trap or 0."""
+
+    results: array[int]
+    traps: array[int]
+
+
+@dataclass(frozen=True)
 class Entry:
     """A function that Python can call; scalars of `parameters` go in, scalars of `results` come out.
 
     Integers are Python ints of their type's range, bools 0 or 1, pointers addresses. `address` is that of
-    `int32 thunk(const u64 *arguments, u64 *results)`, which returns 0 or the number of the trap.
+    `int32 thunk(const u64 *arguments, u64 *results)`, which returns 0 or the number of the trap. `call_many` takes the
+    argument words of `count` calls in turn, integers as in `thunk`, and calls in native code.
     """
 
     parameters: tuple[ValueType, ...]
     results: tuple[ValueType, ...]
     address: int
     call: Callable[..., tuple[int, ...]]
+    call_many: Callable[[array[int], int], Batch]
 
 
 class HostModule:
@@ -121,7 +135,13 @@ class HostModule:
         address = self._engine.function_address(thunk_name(symbol))
         parameters = tuple(leaf for parameter in function.parameters for leaf in leaves(parameter.type))
         results = leaves(function.result)
-        entry = Entry(parameters, results, address, self._caller(address, len(parameters), results))
+        entry = Entry(
+            parameters,
+            results,
+            address,
+            self._caller(address, len(parameters), results),
+            self._bulk_caller(address, len(parameters), len(results)),
+        )
         self._entries[symbol] = entry
         return entry
 
@@ -146,6 +166,21 @@ class HostModule:
             return tuple([decode(words[index]) for index, decode in decoders])
 
         return call
+
+    def _bulk_caller(self, address: int, parameter_count: int, result_count: int) -> Callable[[array[int], int], Batch]:
+        many = _CallMany(self._engine.function_address("__call_many"))
+
+        def call_many(words: array[int], count: int) -> Batch:
+            if len(words) != count * parameter_count:
+                raise TypeError(f"{count * parameter_count} argument words wanted, {len(words)} given")
+            results, traps = array("Q", bytes(8 * count * result_count)), array("I", bytes(4 * count))
+            places = [each.buffer_info()[0] for each in (words, results, traps)]
+            made = many(address, count, places[0], 8 * parameter_count, places[1], 8 * result_count, places[2])
+            if made and traps[made - 1] == STOPPED:
+                self._raise(STOPPED)
+            return Batch(results, traps)
+
+        return call_many
 
     def address_of(self, symbol: str) -> int:
         """Address of a static object. Raises LowerError when there is none of that name."""
@@ -273,6 +308,10 @@ class HostRegisters:
 
     def __setitem__(self, name: str, value: int) -> None:
         self._values[self._number(name)] = value & _MASK
+
+    def names(self) -> list[str]:
+        """The registers that the program names."""
+        return list(self._numbers)
 
     def on_read(self, name: str, answer: Callable[[], int]) -> None:
         """Ask `answer` whenever the program reads the register."""
