@@ -414,20 +414,15 @@ def assign_augmented(fn: FunctionChecker, node: ast.AugAssign) -> None:
 
 def poison(fn: FunctionChecker, node: ast.stmt) -> None:
     """After an error: names that the statement would have declared are known but wrong, without further errors."""
-    targets: list[ast.expr] = []
-    if isinstance(node, ast.Assign):
-        targets = list(node.targets)
-    elif isinstance(node, ast.AnnAssign | ast.AugAssign):
-        targets = [node.target]
-    elif isinstance(node, ast.For):
-        targets = [node.target]
-    for root in targets:
-        for item in ast.walk(root):
-            if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):
-                _poison_name(fn, item.id, fn.span(item))
     for item in ast.walk(node):
-        if isinstance(item, ast.NamedExpr):
-            _poison_name(fn, item.target.id, fn.span(item))
+        if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):
+            _poison_name(fn, item.id, fn.span(item))
+        elif isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            _poison_name(fn, item.name, fn.span(item))
+        elif isinstance(item, ast.alias):
+            _poison_name(fn, (item.asname or item.name).partition(".")[0], fn.span(item))
+        elif isinstance(item, ast.MatchAs) and item.name is not None:
+            _poison_name(fn, item.name, fn.span(item))
 
 
 def _poison_name(fn: FunctionChecker, name: str, span: Span) -> None:

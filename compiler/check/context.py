@@ -79,6 +79,7 @@ class FunctionChecker:
         self.local_names: set[str] = set()
         self.poisoned: set[str] = set()
         self.ended_loops: set[str] = set()
+        self.rejected: set[ast.AST] = set()
         self.flow = Flow()
         self.statements: list[Statement] = []
         self.loops: list[LoopContext] = []

@@ -22,6 +22,7 @@ from compiler.check.sources import ParsedFile, Sources
 from compiler.check.statements import check_returned, lock_of, statement_list
 from compiler.check.statics import Statics
 from compiler.check.values import Abandon, Known, by_value_struct, value_type
+from compiler.check.whole_program import check_whole_program
 from compiler.language.addresses import VirtAddr
 from compiler.language.assembly import ASSEMBLY_TEXT
 from compiler.language.errors import BuildError
@@ -42,6 +43,7 @@ from compiler.program.nodes import Expression, Local, Return, Span, StaticAddres
 from compiler.program.program import Function, Program, Signature, StaticObject
 from compiler.program.types import POINTER, VOID
 from compiler.syntax.diagnostics import DiagnosticSink, Note
+from compiler.syntax.subset import check_struct_body, check_subset
 
 Entry = str | Callable[..., Any]
 _LANGUAGE = "compiler.language"
@@ -248,6 +250,12 @@ class ProgramChecker:
         self.program.statics = self.statics.objects
         self.program.tables = self.statics.tables
         self.program.sources = self.sources.texts()
+        for parsed in self.sources.files():
+            for structure in parsed.structures:
+                check_struct_body(structure, self.sink, parsed.file)
+        if not self.sink.has_errors:
+            for found in check_whole_program(self.program):
+                self.sink.add(found)
 
     def _check_body(self, job: Job) -> None:
         found = self.sources.definition(job.python)
@@ -256,6 +264,9 @@ class ProgramChecker:
         result = job.function.signature.result
         fn = FunctionChecker(self, job.function, parsed, namespace_of(job.python), job.bindings, result)
         fn.local_names = assigned_names(node.body)
+        fn.rejected = check_subset(node, self.sink, parsed.file, fn.namespace)
+        if node in fn.rejected:
+            return
         try:
             _declare_parameters(fn, job)
             statement_list(fn, node.body)

@@ -22,10 +22,18 @@ class ParsedFile:
         self.file = file
         self.tree = tree
         self.functions: dict[tuple[str, int], ast.FunctionDef] = {}
+        self.structures: list[ast.ClassDef] = []
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef):
                 first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
                 self.functions[node.name, first] = node
+            elif isinstance(node, ast.ClassDef) and any(_is_struct(mark) for mark in node.decorator_list):
+                self.structures.append(node)
+
+
+def _is_struct(decorator: ast.expr) -> bool:
+    target = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return (target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")) == "struct"
 
 
 @lru_cache(maxsize=512)
@@ -69,6 +77,10 @@ class Sources:
         if node is None:
             node = parsed.functions.get((code.co_name, code.co_firstlineno))
         return None if node is None else (parsed, node)
+
+    def files(self) -> list[ParsedFile]:
+        """Every file loaded, in that order."""
+        return list(self._files.values())
 
     def texts(self) -> dict[str, str]:
         """File name as spans have it -> text, for every file loaded."""

@@ -51,11 +51,15 @@ def statement_list(fn: FunctionChecker, nodes: Sequence[ast.stmt]) -> None:
     for node in nodes:
         rule = fn.program.rules.statements.get(type(node))
         try:
+            if node in fn.rejected:
+                raise Abandon
             if rule is None:
-                fn.fail("E0128", f"{type(node).__name__} is not a statement of the dialect", node)
+                fn.fail("E0100", f"{type(node).__name__} is not a statement of the dialect", node)
             rule(fn, node)
         except Abandon:
             poison(fn, node)
+            if isinstance(node, ast.Return | ast.Raise):
+                fn.flow = Flow(dead=True)
 
 
 def skip(_fn: FunctionChecker, _node: ast.stmt) -> None:

@@ -27,14 +27,16 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 def check_subset(
     function: FunctionNode, sink: DiagnosticSink, file: SourceFile, module_names: Collection[str] = frozenset()
-) -> bool:
-    """Report what is not in the dialect in a function: decorators, parameters, body. Whether nothing was found.
+) -> set[ast.AST]:
+    """Report what is not in the dialect in a function: decorators, parameters, body.
 
-    `module_names`: names that the module defines, so that a function of the program may be called `sum`.
+    Gives the statements that hold something rejected (the innermost ones), which are not to be checked further; the
+    function itself among them when nothing in it is. `module_names`: names that the module defines, so that a
+    function of the program may be called `sum`.
     """
     checker = _FunctionChecker(function, sink, file, module_names)
     checker.check()
-    return not checker.found_any
+    return checker.rejected
 
 
 def check_struct_body(cls: ast.ClassDef, sink: DiagnosticSink, file: SourceFile) -> bool:
@@ -130,9 +132,11 @@ class _FunctionChecker(ExpressionChecker):
     def check(self) -> None:
         """Check the whole function."""
         if isinstance(self.function, ast.AsyncFunctionDef):
+            self.rejected.add(self.function)
             self.report_head("E0106", "there is no async code in the dialect", "write def")
             return
         if not self._check_depth():
+            self.rejected.add(self.function)
             return
         for decorator in self.function.decorator_list:
             self._decorator(decorator)
@@ -144,7 +148,6 @@ class _FunctionChecker(ExpressionChecker):
 
     def report_head(self, code: str, message: str, fix: str) -> None:
         """Report at the `def` line."""
-        self.found_any = True
         self.sink.error(code, message, _head_span(self.function, self.file), fix=fix)
 
     def _is_declaration(self) -> bool:
@@ -201,6 +204,11 @@ class _FunctionChecker(ExpressionChecker):
 
     def statement(self, node: ast.stmt) -> None:
         """Check a statement."""
+        outer, self.current = self.current, node
+        self._statement(node)
+        self.current = outer
+
+    def _statement(self, node: ast.stmt) -> None:
         match node:
             case ast.Assign(targets=targets, value=value):
                 self._assign(node, targets, value)
@@ -335,7 +343,7 @@ class _FunctionChecker(ExpressionChecker):
     def _unsupported(self, node: ast.stmt) -> None:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                self.found_any = True
+                self.rejected.add(node)
                 self.sink.error(
                     "E0101",
                     f"{node.name} is defined inside a function",
@@ -343,7 +351,7 @@ class _FunctionChecker(ExpressionChecker):
                     fix="move it to module level and pass what it needs as arguments",
                 )
             case ast.ClassDef():
-                self.found_any = True
+                self.rejected.add(node)
                 self.sink.error(
                     "E0102",
                     f"{node.name} is defined inside a function",

@@ -30,13 +30,15 @@ class ExpressionChecker:
         self.file = file
         self.local_names = local_names
         self.module_names = module_names
-        self.found_any = False
+        self.current: ast.stmt | None = None
+        self.rejected: set[ast.AST] = set()
 
     def report(
         self, node: ast.AST, code: str, message: str, fix: str | None = None, notes: Sequence[Note] = ()
     ) -> None:
-        """Report an error at a node."""
-        self.found_any = True
+        """Report an error at a node; the statement that is being checked is rejected."""
+        if self.current is not None:
+            self.rejected.add(self.current)
         self.sink.error(code, message, self.file.span(node), notes=notes, fix=fix)
 
     def source(self, node: ast.AST) -> str:
