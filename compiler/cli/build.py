@@ -54,7 +54,7 @@ def build(
 
 def bring_up_to_date(platform: str, image: str, profile: Profile, log: PhaseLog) -> BuildResult:
     """Build the named image for the named platform, or find that nothing changed."""
-    target = Target(ROOT, find_image(image), load_platform(ROOT, platform), profile)
+    target = Target(ROOT, find_image(ROOT, image), load_platform(ROOT, platform), profile)
     return run_pipeline(target, CompilerStages(), log)
 
 

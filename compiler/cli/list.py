@@ -2,7 +2,7 @@
 
 from compiler.cli import output
 from compiler.cli.bench import bench_summaries
-from compiler.driver.images import IMAGES
+from compiler.driver.images import all_images
 from compiler.driver.paths import ROOT
 from compiler.driver.platforms import load_platform, platform_names
 
@@ -27,16 +27,16 @@ def list_all() -> int:
     )
     output.say("")
     output.show_table(
-        ["image", "description", "entered at", "entry", "linker script"],
+        ["image", "description", "entered at", "entry module", "linker script"],
         [
             (
                 image.name,
                 image.description,
-                image.kind,
-                ", ".join(image.entries),
+                image.level,
+                ", ".join(image.entry_modules),
                 str(image.linker_script),
             )
-            for image in IMAGES
+            for image in all_images(ROOT)
         ],
     )
     output.say("")

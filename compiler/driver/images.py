@@ -1,42 +1,100 @@
-"""Images: what the tool can build, each from which entries, with which linker script, on which
-platforms.
+"""Images: what the tool can build, each from which modules, with which linker script and which constants for it.
 
-An image's name is also the name of its artefacts, `build/<platform>/<name>.elf` and so on.
+An image's name is also that of its artefacts, `build/<platform>/<name>.elf` and so on. The roots of an image are the
+exported functions of its entry modules and of all that these import. Partitions are images of their own, listed in
+hypervisor/partitions/partitions.toml; the hypervisor's image carries them in a section each.
 """
 
+import importlib
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from compiler.driver.errors import ToolError, did_you_mean
+from compiler.driver.platforms import Platform
+
+PARTITIONS_FILE = Path("hypervisor", "partitions", "partitions.toml")
+PARTITION_BASE = 0x1000_0000  # virtual; below 4 GiB in the half that belongs to a partition
+PARTITION_STACK_SIZE_BYTES = 0x4000
+STACKS_MODULE = "hypervisor.arch.aarch64.stacks"  # has the sizes of the hypervisor's stacks, in bytes
 
 
 @dataclass(frozen=True)
 class Image:
-    """One image. `kind` names the exception level and world that it is entered in."""
+    """One image. `level` names the exception level and world that it is entered in; `relocatable` ones run at any
+    address, and apply the relocations of their pointers themselves."""
 
     name: str
     description: str
-    kind: str
-    entries: tuple[str, ...]  # package.module:function
+    level: str
+    entry_modules: tuple[str, ...]
     linker_script: Path
+    relocatable: bool = False
+    partitions: tuple[str, ...] = ()
 
 
-IMAGES = (
-    Image(
-        name="hypervisor",
-        description="the hypervisor at EL2 with its EL0 partitions",
-        kind="NS-EL2",
-        entries=("hypervisor.main:main",),
-        linker_script=Path("linker_scripts", "hypervisor.ld"),
-    ),
-)
 DEFAULT_IMAGE = "hypervisor"  # what `run` boots: the fullest stack there is
 
 
-def find_image(name: str) -> Image:
+def all_images(root: Path) -> tuple[Image, ...]:
+    """Return every image that the checkout can build."""
+    partitions = _partition_names(root)
+    hypervisor = Image(
+        name="hypervisor",
+        description="the hypervisor, with its EL0 partitions inside",
+        level="NS-EL2",
+        entry_modules=("hypervisor.main",),
+        linker_script=Path("linker_scripts", "hypervisor.ld"),
+        relocatable=True,
+        partitions=partitions,
+    )
+    return (hypervisor, *map(_partition_image, partitions))
+
+
+def find_image(root: Path, name: str) -> Image:
     """Return the named image, or raise ToolError B203."""
-    by_name = {image.name: image for image in IMAGES}
+    by_name = {image.name: image for image in all_images(root)}
     if name not in by_name:
         names = ", ".join(by_name)
         raise ToolError("B203", f"there is no image '{name}'{did_you_mean(name, by_name)}", fix=f"images are: {names}")
     return by_name[name]
+
+
+def link_constants(image: Image, platform: Platform) -> Mapping[str, int]:
+    """Return what the image's linker script wants to know."""
+    if image.level == "EL0":
+        return {"PARTITION_BASE": PARTITION_BASE, "STACK_SIZE": PARTITION_STACK_SIZE_BYTES}
+    stacks = importlib.import_module(STACKS_MODULE)
+    return {
+        "IMAGE_BASE": platform.image_base,
+        "CPU_COUNT": platform.cpu_count_max,
+        "STACK_SIZE": int(stacks.STACK_SIZE),
+        "PANIC_STACK_SIZE": int(stacks.PANIC_STACK_SIZE),
+    }
+
+
+def _partition_image(name: str) -> Image:
+    return Image(
+        name=name,
+        description="a partition",
+        level="EL0",
+        entry_modules=(f"hypervisor.partitions.{name}",),
+        linker_script=Path("linker_scripts", "partition.ld"),
+    )
+
+
+def _partition_names(root: Path) -> tuple[str, ...]:
+    """Return the partitions of the list, none where there is no list. The list's other keys are the hypervisor's."""
+    try:
+        content = tomllib.loads((root / PARTITIONS_FILE).read_text(encoding="utf-8"))
+        return tuple(sorted(str(row["program"]) for row in content["partition"]))
+    except FileNotFoundError:
+        return ()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise ToolError(
+            "B205",
+            f"the list of partitions is not as expected: {error}",
+            where=PARTITIONS_FILE,
+            fix='write a table [[partition]] for each, with at least program = "NAME"',
+        ) from None

@@ -1,4 +1,4 @@
-"""From sources to artefacts: load, check, lower, assemble, link, inspect, and nothing of that when nothing
+"""From sources to artefacts: load, partitions, check, lower, assemble, link, inspect, and nothing of that when nothing
 changed.
 
 The key of a build is a digest of every input file's content, the platform, image and profile. A build whose
@@ -13,13 +13,13 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from compiler.driver import freshness
 from compiler.driver.errors import ToolError
-from compiler.driver.images import Image
-from compiler.driver.platforms import Platform
+from compiler.driver.images import Image, find_image
+from compiler.driver.platforms import PAGE_SIZE_BYTES, Platform
 from compiler.driver.stages import Inspected, Linked, Stages, Target
 from compiler.driver.timing import PhaseLog
 
@@ -62,6 +62,7 @@ def build(target: Target, stages: Stages, log: PhaseLog) -> BuildResult:
         if earlier is not None:
             phase.cached = True
             return earlier
+    partitions = _embedded_partitions(target, stages, log)
     with log.phase("check") as phase:
         program = stages.check(target)
         phase.detail = f"{len(program.functions)} functions from {len(program.sources)} files"
@@ -70,12 +71,28 @@ def build(target: Target, stages: Stages, log: PhaseLog) -> BuildResult:
         checks_left = {kind.name.lower(): count for kind, count in lowered.checks_left.items()}
         phase.detail = f"{sum(checks_left.values())} of {sum(lowered.checks_before.values())} run-time checks left"
     with log.phase("assemble"):
-        blocks = stages.assemble(program, target)
+        blocks = stages.assemble(program)
     with log.phase("link"):
-        linked = stages.link((lowered.object, *blocks), target)
+        linked = stages.link([(target.image.name, lowered.object), *blocks, *partitions], target)
     with log.phase("inspect"):
         inspected = stages.inspect(linked, target)
     return _store(target, inputs, checks_left, linked, inspected)
+
+
+def _embedded_partitions(target: Target, stages: Stages, log: PhaseLog) -> list[tuple[str, bytes]]:
+    """Build the partitions that the image carries; return an object for each, with the raw binary as its section."""
+    if not target.image.partitions:
+        return []
+    from compiler.link import write_data_object
+
+    objects: list[tuple[str, bytes]] = []
+    with log.phase("partitions") as phase:
+        for name in target.image.partitions:
+            result = build(replace(target, image=find_image(target.root, name)), stages, PhaseLog())
+            content = result.artefacts["bin"].read_bytes()
+            objects.append((name, write_data_object(f".partitions.{name}", content, {}, alignment=PAGE_SIZE_BYTES)))
+        phase.detail = ", ".join(target.image.partitions)
+    return objects
 
 
 def load(root: Path) -> Inputs:

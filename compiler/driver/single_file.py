@@ -4,7 +4,6 @@ Its exported functions, and those named as entries, become global symbols that f
 have in the source, so that C can call them.
 """
 
-import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -60,40 +59,22 @@ def compile_file(file: Path, emit: Emit, options: FileOptions) -> bytes:
             return _link(file.name, lowered.object, program.entries[0].symbol)
 
 
-def exported_names(text: str) -> list[str] | None:
-    """Return the names of the functions that a source text exports, in its order; None when it is not Python."""
-    try:
-        body = ast.parse(text).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    return [
-        node.name for node in body if isinstance(node, ast.FunctionDef) and any(map(_is_export, node.decorator_list))
-    ]
-
-
-def _is_export(decorator: ast.expr) -> bool:
-    target = decorator.func if isinstance(decorator, ast.Call) else decorator
-    name = target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
-    return name == "export"
-
-
 def _check(file: Path, entries: Sequence[str]) -> "Program":
     from compiler.check import check_program
 
     try:
-        text = file.read_text(encoding="utf-8")
+        file.read_text(encoding="utf-8")
     except OSError as error:
         raise ToolError("B204", f"cannot read the file: {error.strerror}", where=file) from None
     except UnicodeDecodeError as error:
         raise ToolError("B204", f"the file is not UTF-8: {error}", where=file) from None
-    names = list(entries) or exported_names(text)
-    if names is None:
-        names = ["main"]  # any name will do: the check says why the file is not Python
-    if not names:
+    modules = [] if entries else [str(file)]
+    named = [f"{file}:{name}" for name in entries]
+    program = check_program(named, name=file.stem, modules=modules, follow_imports=False)
+    if not program.entries:
         raise ToolError(
             "B308", "the file exports no function", where=file, fix="mark one with @export, or name one with --entry"
         )
-    program = check_program([f"{file}:{name}" for name in names], name=file.stem)
     for entry in program.entries:
         if not entry.exported:
             entry.symbol, entry.exported = entry.source_name, True

@@ -5,7 +5,7 @@ called, so that commands that compile nothing pay for nothing.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from compiler.driver import child
 from compiler.driver.errors import ToolError
-from compiler.driver.images import Image
+from compiler.driver.images import Image, link_constants
 from compiler.driver.platforms import Platform
 
 if TYPE_CHECKING:
+    from compiler.asm import AsmError, SymbolReference
     from compiler.lower import LoweredObject, TargetOptions
     from compiler.program.program import Program
+    from compiler.syntax.diagnostics import Diagnostic
 
 
 class Profile(Enum):
@@ -55,6 +57,10 @@ class Inspected:
     size_bytes: Mapping[str, int]
 
 
+Objects = Sequence[tuple[str, bytes]]
+"""Relocatable objects, each with a name for messages and the map."""
+
+
 class Stages(Protocol):
     """The stages in their order. On a bad program a stage raises CompileErrors, never anything else."""
 
@@ -66,11 +72,11 @@ class Stages(Protocol):
         """Generate code, in a child process because LLVM may end its process."""
         ...
 
-    def assemble(self, program: "Program", target: Target) -> tuple[bytes, ...]:
-        """Encode the program's assembly blocks; return relocatable objects."""
+    def assemble(self, program: "Program") -> Objects:
+        """Encode the program's assembly blocks."""
         ...
 
-    def link(self, objects: tuple[bytes, ...], target: Target) -> Linked:
+    def link(self, objects: Objects, target: Target) -> Linked:
         """Link objects with the image's script."""
         ...
 
@@ -86,16 +92,25 @@ class CompilerStages:
         from compiler.check import check_program
 
         os.environ["TANTALUM_PLATFORM"] = target.platform.name  # read by hypervisor.platform as it is imported
-        return check_program(target.image.entries, name=target.image.name)
+        return check_program([], name=target.image.name, modules=target.image.entry_modules)
 
     def lower(self, program: "Program", target: Target) -> "LoweredObject":
         return lower_in_child(program, target_options(target.profile))
 
-    def assemble(self, program: "Program", target: Target) -> tuple[bytes, ...]:
-        raise _absent("assemble")
+    def assemble(self, program: "Program") -> Objects:
+        return assemble_blocks(program)
 
-    def link(self, objects: tuple[bytes, ...], target: Target) -> Linked:
-        raise _absent("link")
+    def link(self, objects: Objects, target: Target) -> Linked:
+        from compiler.image import flat_binary, link_with_line_table
+        from compiler.link import load_script
+
+        image = link_with_line_table(
+            objects,
+            load_script(target.root / target.image.linker_script),
+            symbols=link_constants(target.image, target.platform),
+            relocatable=target.image.relocatable,
+        )
+        return Linked(image.elf, flat_binary(image), image.map_text())
 
     def inspect(self, linked: Linked, target: Target) -> Inspected:
         from compiler.inspect.executable import read_executable
@@ -134,10 +149,44 @@ def lower_in_child(
     return outcome.value
 
 
-def _absent(stage: str) -> ToolError:
-    return ToolError(
-        "B301",
-        f"the compiler of this checkout has no `{stage}` stage yet, so that nothing can be built with it",
-        where="compiler/driver/stages.py",
-        fix="take a newer checkout",
-    )
+def assemble_blocks(program: "Program") -> Objects:
+    """Assemble the blocks of a program. Raises CompileErrors with what is wrong in all of them."""
+    from compiler.asm import AsmErrors, AssembledBlock, BlockSource, assemble, write_object
+    from compiler.syntax.diagnostics import CompileErrors
+
+    blocks: list[AssembledBlock] = []
+    diagnostics: list[Diagnostic] = []
+    for function in program.functions:
+        text = function.assembly
+        if text is None:
+            continue
+        source = BlockSource(function.symbol, text.text, text.file, text.first_line)
+        try:
+            blocks.append(assemble(source, _resolver(text.bindings)))
+        except AsmErrors as errors:
+            diagnostics += map(_asm_diagnostic, errors.errors)
+    if diagnostics:
+        raise CompileErrors(diagnostics)
+    return [("assembly blocks", write_object(blocks))] if blocks else []
+
+
+def _resolver(bindings: Mapping[str, int | str]) -> "Callable[[str], int | SymbolReference]":
+    from compiler.asm import ResolveError, SymbolReference
+
+    def resolve(text: str) -> "int | SymbolReference":
+        if text not in bindings:
+            raise ResolveError(f"`{text}` is neither a number nor a symbol here")
+        value = bindings[text]
+        return SymbolReference(value) if isinstance(value, str) else value
+
+    return resolve
+
+
+def _asm_diagnostic(error: "AsmError") -> "Diagnostic":
+    from compiler.program.nodes import Span
+    from compiler.syntax.diagnostics import Diagnostic, Note
+
+    column = max(error.column, 1)
+    span = Span(error.file, error.line, column, error.line, column + 1)
+    notes = (Note(error.note),) if error.note else ()
+    return Diagnostic(error.code, error.message, span, notes, error.fix or None)

@@ -1,6 +1,6 @@
 """`list`: platforms, images, benches."""
 
-from compiler.driver.images import IMAGES
+from compiler.driver.images import all_images
 from compiler.driver.paths import ROOT
 from compiler.driver.platforms import platform_names
 from tests.compiler.cli.conftest import Tool
@@ -8,4 +8,10 @@ from tests.compiler.cli.conftest import Tool
 
 def test_everything_there_is(tool: Tool) -> None:
     words = set(tool("list").stdout.split())
-    assert {*platform_names(ROOT), *(image.name for image in IMAGES), "build", "0x40000000", "0x80000000"} <= words
+    assert {
+        *platform_names(ROOT),
+        *(image.name for image in all_images(ROOT)),
+        "build",
+        "0x40000000",
+        "0x80000000",
+    } <= words

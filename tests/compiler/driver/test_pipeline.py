@@ -1,6 +1,7 @@
 """The pipeline's frame around stages that record their calls: order, caching, artefacts, failures."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -35,13 +36,14 @@ class RecordingStages:
         before = {TrapKind.OVERFLOW: 3, TrapKind.BOUNDS: 4}
         return LoweredObject(text.encode(), TrapTable(), checks_before=before, checks_left={TrapKind.OVERFLOW: 2})
 
-    def assemble(self, program: Program, target: Target) -> tuple[bytes, ...]:
+    def assemble(self, program: Program) -> list[tuple[str, bytes]]:
         self.calls.append("assemble")
-        return (b"-block",)
+        return [("blocks", b"-block")]
 
-    def link(self, objects: tuple[bytes, ...], target: Target) -> Linked:
+    def link(self, objects: Sequence[tuple[str, bytes]], target: Target) -> Linked:
         self.calls.append("link")
-        return Linked(b"ELF " + b"".join(objects), b"".join(objects), "the map")
+        content = b"".join(content for _, content in objects)
+        return Linked(b"ELF " + content, content, "the map")
 
     def inspect(self, linked: Linked, target: Target) -> Inspected:
         self.calls.append("inspect")
@@ -55,7 +57,9 @@ ALL = ["check", "lower", "assemble", "link", "inspect"]
 def target(tmp_path: Path) -> Target:
     (tmp_path / "hypervisor").mkdir()
     (tmp_path / "hypervisor" / "main.py").write_text("first")
-    return Target(tmp_path, find_image("hypervisor"), load_platform(ROOT, "qemu"), Profile.RELEASE)
+    return Target(
+        tmp_path, replace(find_image(ROOT, "hypervisor"), partitions=()), load_platform(ROOT, "qemu"), Profile.RELEASE
+    )
 
 
 def built(target: Target) -> tuple[BuildResult, list[str]]:
@@ -116,7 +120,7 @@ def test_a_damaged_artefact_builds_again(target: Target) -> None:
 
 def test_a_failing_stage_leaves_the_earlier_artefacts(target: Target) -> None:
     class Failing(RecordingStages):
-        def link(self, objects: tuple[bytes, ...], target: Target) -> Linked:
+        def link(self, objects: Sequence[tuple[str, bytes]], target: Target) -> Linked:
             raise ToolError("B999", "no")
 
     result, _ = built(target)
