@@ -1,15 +1,28 @@
 """The stages as the driver calls them: code comes from a child process, refusals come back as errors."""
 
 import os
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from compiler.driver.errors import ToolError
-from compiler.driver.stages import Profile, lower_in_child, target_options
+from compiler.driver.images import PARTITION_BASE, Image
+from compiler.driver.paths import ROOT
+from compiler.driver.platforms import load_platform
+from compiler.driver.stages import (
+    CompilerStages,
+    Profile,
+    Target,
+    assemble_blocks,
+    lower_in_child,
+    target_options,
+)
 from compiler.lower import lower
 from compiler.program.nodes import BinaryOp, RegisterWrite, Statement, TrapKind
-from compiler.program.program import Program
+from compiler.program.program import AssemblyText, Program
 from compiler.program.types import U64, VOID
+from compiler.syntax.diagnostics import CompileErrors
 from tests.compiler.lower.programs import SPAN, binary, function, give, local, number, program, read
 
 
@@ -39,6 +52,56 @@ def test_what_has_no_code_is_an_error_with_its_place() -> None:
     assert (caught.value.code, caught.value.status) == ("B307", 1)
     assert caught.value.what.startswith("no system register is named 'SCTLR_EL9'")
     assert caught.value.where == "tests/sample.py:1:1"
+
+
+def with_block(text: str, bindings: Mapping[str, int | str]) -> Program:
+    """A program whose entry `_start` is an assembly block."""
+    block = function("_start", [], VOID, [give()], exported=True)
+    block.assembly = AssemblyText(text, "tests/sample.py", 20, bindings)
+    return program(block)
+
+
+BLOCK = """
+naked
+section ".text.start"
+call TABLE
+clobber x0, x1
+begin
+    mov  x0, #{SIZE}
+    adrp x1, {TABLE}
+    b    .
+"""
+
+
+def test_blocks_become_an_object_with_their_bindings() -> None:
+    ((_, content),) = assemble_blocks(with_block(BLOCK, {"SIZE": 0x1234, "TABLE": "table"}))
+    assert content.startswith(b"\x7fELF")
+    assert (0xD2800000 | 0x1234 << 5).to_bytes(4, "little") in content  # movz x0, #0x1234 (Arm ARM, C6.2.254)
+    assert b"\0table\0" in content
+    assert assemble_blocks(sample()) == []
+
+
+def test_errors_in_blocks_are_diagnostics() -> None:
+    with pytest.raises(CompileErrors) as caught:
+        assemble_blocks(with_block(BLOCK, {"SIZE": 1}))
+    found = [diagnostic for diagnostic in caught.value.diagnostics if "`TABLE` is neither" in diagnostic.message]
+    spans = [diagnostic.span for diagnostic in found]
+    assert [(span.file, span.line) for span in spans if span] == [("tests/sample.py", 23), ("tests/sample.py", 27)]
+
+
+def test_a_partition_is_linked_and_listed() -> None:
+    image = Image("sample", "a partition", "EL0", (), Path("linker_scripts", "partition.ld"))
+    target = Target(ROOT, image, load_platform(ROOT, "qemu"), Profile.RELEASE)
+    stages = CompilerStages()
+    blocks = stages.assemble(with_block("naked\nbegin\n    nop\n    b .\n", {}))
+    lowered = stages.lower(sample(), target)
+    linked = stages.link([("sample", lowered.object), *blocks], target)
+    nop_and_loop = bytes.fromhex("1f2003d500000014")
+    assert nop_and_loop in linked.raw
+    assert f"  {PARTITION_BASE:016x}       __image_start\n" in linked.map_text
+    inspected = stages.inspect(linked, target)
+    assert "<_start>: 8 bytes" in inspected.listing
+    assert inspected.size_bytes["code"] >= 8
 
 
 def test_a_killed_code_generator_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
