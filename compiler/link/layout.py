@@ -394,16 +394,22 @@ class LayoutEngine:
 
     def _check_sections(self) -> None:
         used = [s for s in self._sections if s.is_allocated and s.size]
-        for kind, start_of in (("address", _run_start), ("load address", _load_start)):
+        if not self._check_overlap("address", used, _run_start):
             # A section without bytes in the file is not loaded, its load address is of no account.
-            relevant = [s for s in used if kind == "address" or s.type != elf.SHT_NOBITS]
-            ordered = sorted(relevant, key=start_of)
-            for low, high in pairwise(ordered):
-                if start_of(low) + low.size > start_of(high):
-                    found = [f"{s.name}: {kind} [{start_of(s):#x}, {start_of(s) + s.size:#x})" for s in (low, high)]
-                    fix = "move one of them, or let '.' run on instead of setting it"
-                    message = f"sections {low.name} and {high.name} overlap"
-                    self._problems.add("LNK006", message, found=found, fix=fix)
+            self._check_overlap("load address", [s for s in used if s.type != elf.SHT_NOBITS], _load_start)
+
+    def _check_overlap(
+        self, kind: str, sections: list[OutputSection], start_of: Callable[[OutputSection], int]
+    ) -> bool:
+        """Reports sections that overlap; returns whether any do."""
+        found = False
+        for low, high in pairwise(sorted(sections, key=start_of)):
+            if start_of(low) + low.size > start_of(high):
+                found = True
+                facts = [f"{s.name}: {kind} [{start_of(s):#x}, {start_of(s) + s.size:#x})" for s in (low, high)]
+                fix = "move one of them, or let '.' run on instead of setting it"
+                self._problems.add("LNK006", f"sections {low.name} and {high.name} overlap", found=facts, fix=fix)
+        return found
 
 
 def _run_start(section: OutputSection) -> int:
