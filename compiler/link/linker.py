@@ -104,6 +104,10 @@ class _Link:
             self._files.append(ObjectFile(_LINKER_OBJECT, [self._relr]))
         engine = LayoutEngine(self._script, self._files, self._definitions, self._problems)
         layout = engine.run(self._update_relr)
+        if self._pointers and self._relr.output is None:
+            message = f"start-up has pointers to adjust ({len(self._pointers)}) and no rule places the list of them"
+            fix = f"add .relr.dyn : {{ __relr_start = .; *({RELR_SECTION}) __relr_end = .; }} to {self._script.path}"
+            self._problems.add("LNK005", message, fix=fix)
         sections = self._sections(layout)
         self._report_sites(sections)
         flags = engine.header_flags()
