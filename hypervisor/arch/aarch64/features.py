@@ -1,0 +1,32 @@
+"""What the CPU can do, read from its identification registers."""
+
+from __future__ import annotations
+
+from hypervisor.arch.aarch64.registers import (
+    HCR_EL2,
+    ID_AA64ISAR1_EL1,
+    ID_AA64ISAR2_EL1,
+    ID_AA64MMFR2_EL1,
+    ID_AA64PFR1_EL1,
+)
+
+
+def in_host_mode() -> bool:
+    """Whether HCR_EL2.E2H is set: start-up sets it where the CPU has FEAT_VHE."""
+    return HCR_EL2.read().E2H
+
+
+def has_pointer_authentication() -> bool:
+    """FEAT_PAuth, with any algorithm."""
+    isar1 = ID_AA64ISAR1_EL1.read()
+    return isar1.APA != 0 or isar1.API != 0 or ID_AA64ISAR2_EL1.read().APA3 != 0
+
+
+def has_branch_targets() -> bool:
+    """FEAT_BTI."""
+    return ID_AA64PFR1_EL1.read().BT != 0
+
+
+def has_e0pd() -> bool:
+    """FEAT_E0PD: EL0 accesses to the upper half fault without a walk."""
+    return ID_AA64MMFR2_EL1.read().E0PD != 0

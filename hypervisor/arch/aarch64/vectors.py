@@ -1,0 +1,144 @@
+"""The exception vectors of EL2 (DDI 0487, D1.3.1): 16 entries of 32 instructions.
+
+Only synchronous exceptions of a partition are served; `switch.py` continues there. Everything else ends in a panic:
+nothing enables an interrupt, and the hypervisor itself must not fault. A panic switches to its own stack before it
+touches memory through SP, so that it can report a stack overflow.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from compiler.language import assembly_block, export, size_of, unreachable
+from hypervisor.arch.aarch64.stacks import FRAME, STACKS, CpuStacks, PanicFrame
+from hypervisor.arch.aarch64.switch import serve_exception
+from runtime.panic import report_exception
+
+
+@export("exception_vectors")
+@assembly_block(
+    """
+    naked
+    section ".text.vectors" align 2048
+    begin
+        msr     TPIDRRO_EL0, x0                     // EL2 with SP_EL0: never used
+        mov     x0, #0
+        b       {enter_panic}
+    .balign 128
+        msr     TPIDRRO_EL0, x0
+        mov     x0, #1
+        b       {enter_panic}
+    .balign 128
+        msr     TPIDRRO_EL0, x0
+        mov     x0, #2
+        b       {enter_panic}
+    .balign 128
+        msr     TPIDRRO_EL0, x0
+        mov     x0, #3
+        b       {enter_panic}
+    .balign 128
+        msr     TPIDRRO_EL0, x0                     // EL2 with SP_EL2: the hypervisor itself
+        mov     x0, #4
+        b       {enter_panic}
+    .balign 128
+        msr     TPIDRRO_EL0, x0
+        mov     x0, #5
+        b       {enter_panic}
+    .balign 128
+        msr     TPIDRRO_EL0, x0
+        mov     x0, #6
+        b       {enter_panic}
+    .balign 128
+        msr     TPIDRRO_EL0, x0
+        mov     x0, #7
+        b       {enter_panic}
+    .balign 128
+        b       {serve_exception}                   // AArch64 below: a partition's call or fault
+    .balign 128
+        msr     TPIDRRO_EL0, x0                     // ... its interrupts
+        mov     x0, #9
+        b       {enter_panic}
+    .balign 128
+        msr     TPIDRRO_EL0, x0
+        mov     x0, #10
+        b       {enter_panic}
+    .balign 128
+        msr     TPIDRRO_EL0, x0
+        mov     x0, #11
+        b       {enter_panic}
+    .balign 128
+        msr     TPIDRRO_EL0, x0                     // AArch32 below: never entered
+        mov     x0, #12
+        b       {enter_panic}
+    .balign 128
+        msr     TPIDRRO_EL0, x0
+        mov     x0, #13
+        b       {enter_panic}
+    .balign 128
+        msr     TPIDRRO_EL0, x0
+        mov     x0, #14
+        b       {enter_panic}
+    .balign 128
+        msr     TPIDRRO_EL0, x0
+        mov     x0, #15
+        b       {enter_panic}
+    """
+)
+def exception_vectors() -> NoReturn:
+    """Entered by the CPU alone; on the host there are no exceptions."""
+    unreachable()
+
+
+@assembly_block(
+    """
+    naked
+    call report_exception
+    begin
+        msr     TPIDR_EL0, x1                       // no partition runs again: its registers are scratch
+        msr     SP_EL0, x2
+        mrs     x1, TPIDR_EL2
+        mov     x2, #{size_of(CpuStacks)}
+        mul     x1, x1, x2
+        adrp    x2, {STACKS}
+        add     x2, x2, :lo12:{STACKS}
+        add     x1, x1, x2
+        add     x1, x1, #{FRAME >> 12}, lsl #12
+        add     x1, x1, #{FRAME & 0xfff}            // this CPU's PanicFrame
+        str     x0, [x1, #{PanicFrame.vector}]
+        mrs     x0, TPIDRRO_EL0
+        mrs     x2, TPIDR_EL0
+        stp     x0, x2, [x1, #{PanicFrame.x[0]}]
+        mrs     x2, SP_EL0
+        stp     x2, x3, [x1, #{PanicFrame.x[2]}]
+        stp     x4, x5, [x1, #{PanicFrame.x[4]}]
+        stp     x6, x7, [x1, #{PanicFrame.x[6]}]
+        stp     x8, x9, [x1, #{PanicFrame.x[8]}]
+        stp     x10, x11, [x1, #{PanicFrame.x[10]}]
+        stp     x12, x13, [x1, #{PanicFrame.x[12]}]
+        stp     x14, x15, [x1, #{PanicFrame.x[14]}]
+        stp     x16, x17, [x1, #{PanicFrame.x[16]}]
+        stp     x18, x19, [x1, #{PanicFrame.x[18]}]
+        stp     x20, x21, [x1, #{PanicFrame.x[20]}]
+        stp     x22, x23, [x1, #{PanicFrame.x[22]}]
+        stp     x24, x25, [x1, #{PanicFrame.x[24]}]
+        stp     x26, x27, [x1, #{PanicFrame.x[26]}]
+        stp     x28, x29, [x1, #{PanicFrame.x[28]}]
+        mov     x2, sp
+        stp     x30, x2, [x1, #{PanicFrame.x[30]}]
+        mrs     x2, ELR_EL2
+        mrs     x3, SPSR_EL2
+        stp     x2, x3, [x1, #{PanicFrame.program_counter}]
+        mrs     x2, ESR_EL2
+        mrs     x3, FAR_EL2
+        stp     x2, x3, [x1, #{PanicFrame.syndrome}]
+        ldr     x2, [x1, #{PanicFrame.depth}]
+        add     x2, x2, #1
+        str     x2, [x1, #{PanicFrame.depth}]
+        mov     sp, x1                              // the panic stack ends where the frame begins
+        mov     x0, x1
+        bl      {report_exception}
+    """
+)
+def enter_panic() -> NoReturn:
+    """Store all registers in this CPU's PanicFrame and report; x0 is the vector's number, TPIDRRO_EL0 the old x0."""
+    unreachable()

@@ -1,0 +1,1 @@
+"""Partitions, vCPUs, CPUs and locks; neither FF-A nor system registers."""

@@ -1,0 +1,56 @@
+"""Partitions: what they are called, what they may do, where their memory is.
+
+Everything here is set when a partition is loaded, before a second CPU runs, and only read from then on; what changes
+is in its vCPU.
+"""
+
+from __future__ import annotations
+
+from compiler.language import Array, Distinct, array, static, struct, u16, u64
+from hypervisor.core.vcpu import Vcpu, VcpuState
+from hypervisor.memory.page_table import AddressSpace
+from hypervisor.partitions.listing import NAMES, PARTITION_COUNT
+
+
+class PartitionId(Distinct, base=u16):
+    """FF-A endpoint ID (DEN0077, section 6): bit 15 tells the world."""
+
+
+@struct(align=64)
+class Partition:
+    """A partition with one vCPU, which may run on any CPU."""
+
+    vcpu: Vcpu
+    memory: AddressSpace
+    id: PartitionId = PartitionId(0)
+    index: u64 = 0
+
+
+PARTITIONS: Array[Partition] = static(array(PARTITION_COUNT))
+
+
+def find_partition(id: PartitionId) -> Partition | None:
+    """The partition with that ID."""
+    for partition in PARTITIONS:
+        if partition.id == id:
+            return partition
+    return None
+
+
+def partition_of(vcpu: Vcpu) -> Partition:
+    """The partition that a vCPU belongs to."""
+    return PARTITIONS[vcpu.partition_index]
+
+
+def name_of(partition: Partition) -> str:
+    """What the build calls it."""
+    return NAMES[partition.index]
+
+
+def count_in_state(state: VcpuState) -> u64:
+    """How many partitions are in a state just now."""
+    count: u64 = 0
+    for partition in PARTITIONS:
+        if partition.vcpu.state.load() == state:
+            count += 1
+    return count

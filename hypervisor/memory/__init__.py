@@ -1,0 +1,1 @@
+"""Translation tables, exact maps of the hypervisor and of partitions, the page pool."""
