@@ -23,7 +23,7 @@ class TicketLock:
         while self.now_serving.load(Ordering.ACQUIRE) != ticket:
             spin_hint()
 
-    def __exit__(self, *_exception: object) -> None:
+    def __exit__(self, _kind: object, _error: object, _trace: object) -> None:
         self.now_serving.fetch_add(1, Ordering.RELEASE)
 
 

@@ -6,7 +6,7 @@ is WAITING again. `state` is the only token of that ownership. A BLOCKED vCPU st
 
 from __future__ import annotations
 
-from compiler.language import Atomic, EnumU8, Ordering, Ptr, VirtAddr, address_of, offset_of, static_assert, struct, u64
+from compiler.language import Atomic, EnumU8, Ordering, Ptr, VirtAddr, offset_of, static_assert, struct, u64
 from hypervisor.arch.aarch64.context import Context
 
 
@@ -44,11 +44,6 @@ class Vcpu:
     def claim(self, expected: VcpuState) -> bool:
         """Take ownership of an idle vCPU; False when it is not in the `expected` state."""
         return self.state.compare_exchange(expected, VcpuState.RUNNING, Ordering.ACQUIRE)
-
-    def leave_for(self, successor: Vcpu, state: VcpuState) -> None:
-        """Let `successor`, which this CPU owns, run next; this one is then in `state`."""
-        self.successor = address_of(successor)
-        self.state_when_saved = state
 
 
 static_assert(offset_of(Vcpu, "context") == 0, "SP_EL2 points at the vCPU and at its context alike")

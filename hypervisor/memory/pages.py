@@ -53,7 +53,7 @@ class PagePool:
 
 static_assert(PAGE_COUNT % BITS_PER_WORD == 0, "the bitmap has no bits left over")
 
-POOL_PAGES: Array[Page] = static(array(PAGE_COUNT), section=".page_pool", align=PAGE_SIZE)
+POOL_PAGES: Array[Page] = static(array(PAGE_COUNT), section=".page_tables", align=PAGE_SIZE)
 POOL: PagePool = static(PagePool(lock=PagePoolLock()))
 
 

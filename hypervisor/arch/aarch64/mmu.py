@@ -1,30 +1,40 @@
-"""Register values of the EL2 and stage 2 translation regimes, and the tables that a CPU starts with.
+"""Register values of the EL2 and stage 2 translation regimes, the start-up tables, and the change to the exact ones.
 
-All of them are constants computed at build time, but for what depends on the CPU's physical address size.
+All values are constants computed at build time. 39 bits of input address: tables of three levels in every regime.
 """
 
 from __future__ import annotations
 
-from compiler.language import Array, constant, u64
-from hypervisor.arch.aarch64.registers import SCTLR_EL2, TCR_EL2, TCR_EL2_E2H0, VTCR_EL2
-from hypervisor.memory.descriptors import (
-    DEVICE,
-    INNER_SHAREABLE,
-    NORMAL,
-    Descriptor,
+from compiler.language import Array, assembly_block, constant, u64
+from hypervisor.arch.aarch64.registers import (
+    HCR_EL2,
+    SCTLR_EL2,
+    TCR_EL2,
+    TCR_EL2_E2H0,
+    TTBR0_EL2,
+    TTBR1_EL2,
+    VTCR_EL2,
 )
+from hypervisor.memory.descriptors import DEVICE, INNER_SHAREABLE, NORMAL, Descriptor
 from hypervisor.memory.page_table import BLOCK_SIZE_LEVEL_1, ENTRY_COUNT
 from hypervisor.platform import PLATFORM
 
 INPUT_BITS = 39
 TABLE_SIZE_OFFSET = 64 - INPUT_BITS
 """TnSZ."""
+PHYSICAL_MASK = (1 << INPUT_BITS) - 1
+"""What turns an address of the linear map into the physical one."""
+E2H_BIT = 34
 WRITE_BACK = 1
 GRANULE_4K_TG0 = 0
 GRANULE_4K_TG1 = 2
 START_AT_LEVEL_1 = 1
 PHYSICAL_40_BITS = 2
-"""Physical address size: enough for the platforms here, and what every CPU has."""
+"""Output size: what every CPU has at least, and enough for the platforms here."""
+
+HCR_HOST = HCR_EL2.E2H | HCR_EL2.RW | HCR_EL2.TSC
+HCR = HCR_EL2.RW | HCR_EL2.TSC
+"""HCR_EL2 while the hypervisor has nothing to run: TGE is set only for partitions."""
 
 TCR_HOST = (
     TCR_EL2.T0SZ(TABLE_SIZE_OFFSET)
@@ -39,7 +49,7 @@ TCR_HOST = (
     | TCR_EL2.TG1(GRANULE_4K_TG1)
     | TCR_EL2.IPS(PHYSICAL_40_BITS)
 )
-"""TCR_EL2 with E2H: A1 = 0, so that the ASID is that of TTBR0_EL2."""
+"""TCR_EL2 with E2H; A1 = 0: the ASID is that of TTBR0_EL2."""
 
 TCR = (
     TCR_EL2_E2H0.T0SZ(TABLE_SIZE_OFFSET)
@@ -63,34 +73,80 @@ VTCR = (
     | VTCR_EL2.PS(PHYSICAL_40_BITS)
     | VTCR_EL2.RES1_31
 )
+"""Stage 2, for partitions where there is no E2H."""
 
-SCTLR_RES1 = 0x30C0_0830
-"""Bits of SCTLR_EL2 that read as one without E2H, but for nTWI and nTWE: those stay zero, so that a partition's WFI
-traps where there is E2H."""
-
-SCTLR = (
-    SCTLR_RES1 | SCTLR_EL2.M | SCTLR_EL2.C | SCTLR_EL2.I | SCTLR_EL2.SA | SCTLR_EL2.SA0 | SCTLR_EL2.WXN | SCTLR_EL2.EIS
+STARTUP_SCTLR = (
+    SCTLR_EL2.RES1
+    | SCTLR_EL2.M
+    | SCTLR_EL2.C
+    | SCTLR_EL2.I
+    | SCTLR_EL2.SA
+    | SCTLR_EL2.SA0
+    | SCTLR_EL2.EIS
     | SCTLR_EL2.EOS
 )
-"""SCTLR_EL2, the same for the hypervisor and for partitions. A = 0: it would act on EL0 too."""
+"""SCTLR_EL2 with the start-up table, which maps code writable. A = 0 always: it would act on EL0 too."""
 
-STARTUP_SCTLR = SCTLR & ~SCTLR_EL2.WXN
-"""While the start-up tables are in use, which map code and data alike."""
+SCTLR = STARTUP_SCTLR | SCTLR_EL2.WXN
+"""SCTLR_EL2 from then on, for the hypervisor and for partitions; features of the CPU add to it."""
 
 
-def _startup_tables() -> list[int]:
-    """Each gibibyte that holds the image or the console, at its own address, both halves alike."""
+def _startup_entries() -> list[int]:
+    """Each gibibyte that holds the image or the console, at its own address."""
     image = PLATFORM.image_base.raw // BLOCK_SIZE_LEVEL_1
     console = PLATFORM.uart_base.raw // BLOCK_SIZE_LEVEL_1
-    common = Descriptor.VALID | Descriptor.ACCESSED | Descriptor.SHAREABILITY(INNER_SHAREABLE)
+    block = Descriptor.VALID | Descriptor.ACCESSED | Descriptor.SHAREABILITY(INNER_SHAREABLE)
     entries = [0] * ENTRY_COUNT
-    entries[console] = console * BLOCK_SIZE_LEVEL_1 | common | Descriptor.ATTRIBUTES(DEVICE) | Descriptor.EXECUTE_NEVER
-    entries[image] = image * BLOCK_SIZE_LEVEL_1 | common | Descriptor.ATTRIBUTES(NORMAL)
+    entries[console] = console * BLOCK_SIZE_LEVEL_1 | block | Descriptor.ATTRIBUTES(DEVICE) | Descriptor.EXECUTE_NEVER
+    entries[image] = image * BLOCK_SIZE_LEVEL_1 | block | Descriptor.ATTRIBUTES(NORMAL)
     return entries
 
 
-STARTUP_TABLE: Array[u64] = constant(_startup_tables(), align=4096)
-"""Level 1 table that start-up runs with until the exact map is made."""
+STARTUP_TABLE: Array[u64] = constant(_startup_entries(), align=4096)
+"""Level 1 table that CPUs start with; with VHE it serves both halves alike."""
 
 EMPTY_TABLE: Array[u64] = constant([0] * ENTRY_COUNT, align=4096)
-"""Root table of the lower half (or of stage 2) while no partition runs."""
+"""Root of the lower half, or of stage 2, while no partition runs."""
+
+
+@assembly_block(
+    """
+    in x0 = root
+    clobber x9..x12, flags, memory
+    begin
+        adr     x9, 2f
+        adr     x10, 1f
+        and     x10, x10, #{PHYSICAL_MASK}
+        mrs     x11, SCTLR_EL2
+        and     x12, x11, #{~SCTLR_EL2.M}
+        br      x10                                 // to the identity map
+    1:  bti     j
+        msr     SCTLR_EL2, x12
+        isb
+        mrs     x10, HCR_EL2
+        tbz     x10, #{E2H_BIT}, 3f
+        msr     TTBR1_EL2, x0
+        b       4f
+    3:  msr     TTBR0_EL2, x0
+    4:  isb
+        tlbi    alle2
+        dsb     nsh
+        isb
+        msr     SCTLR_EL2, x11
+        isb
+        br      x9
+    2:  bti     j
+        ret
+    """
+)
+def install_hypervisor_table(root: u64) -> None:
+    """Translate with the table at `root` from here on.
+
+    The MMU is off in between, so that no two tables are in use for one address (DDI 0487, D8.14.1). Runs from the
+    start-up table's identity map; `root` has to map this code where it is now.
+    """
+    if HCR_EL2.read().E2H:
+        TTBR1_EL2.write(root)
+    else:
+        TTBR0_EL2.write(root)
+

@@ -6,6 +6,8 @@ register's layout depends on HCR_EL2.E2H there are two classes; the one without 
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from compiler.language import SystemRegister, bit, bits
 
 
@@ -27,7 +29,10 @@ class HCR_EL2(SystemRegister):
 
 
 class SCTLR_EL2(SystemRegister):
-    """System control. With E2H and TGE set some bits act on EL0; el0 bits that are clear make it trap."""
+    """System control. With E2H and TGE set it acts on EL0 too: nTWI, nTWE, UCT, DZE, UCI clear make it trap there."""
+
+    RES1: ClassVar[int] = 0x30C0_0830
+    """What reads as one without E2H (bits 4, 5, 11, 22, 23, 28, 29), but for nTWI and nTWE."""
 
     M = bit(0)
     C = bit(2)

@@ -98,7 +98,8 @@ E2H_BIT = 34
         add     x8, x8, #{Vcpu.state}
         stlrb   w10, [x8]                           // from here on another CPU may run it
         b       {resume}
-    """
+    """,
+    uses=(Context, ExceptionClass),
 )
 def serve_exception() -> NoReturn:
     """A partition's synchronous exception: call the handler, then go on with the same vCPU or with its successor."""

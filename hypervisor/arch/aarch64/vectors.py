@@ -10,16 +10,16 @@ from __future__ import annotations
 from typing import NoReturn
 
 from compiler.language import assembly_block, export, size_of, unreachable
-from hypervisor.arch.aarch64.stacks import FRAME, STACKS, CpuStacks, PanicFrame
+from hypervisor.arch.aarch64.stacks import PANIC_FRAMES, PANIC_STACK_SLOT_SIZE, PANIC_STACKS_START
 from hypervisor.arch.aarch64.switch import serve_exception
-from runtime.panic import report_exception
+from runtime.panic_frame import PanicFrame
 
 
 @export("exception_vectors")
 @assembly_block(
     """
     naked
-    section ".text.vectors" align 2048
+    section ".vectors" align 2048
     begin
         msr     TPIDRRO_EL0, x0                     // EL2 with SP_EL0: never used
         mov     x0, #0
@@ -82,7 +82,8 @@ from runtime.panic import report_exception
         msr     TPIDRRO_EL0, x0
         mov     x0, #15
         b       {enter_panic}
-    """
+    """,
+    uses=(serve_exception,),
 )
 def exception_vectors() -> NoReturn:
     """Entered by the CPU alone; on the host there are no exceptions."""
@@ -97,13 +98,11 @@ def exception_vectors() -> NoReturn:
         msr     TPIDR_EL0, x1                       // no partition runs again: its registers are scratch
         msr     SP_EL0, x2
         mrs     x1, TPIDR_EL2
-        mov     x2, #{size_of(CpuStacks)}
+        mov     x2, #{size_of(PanicFrame)}
         mul     x1, x1, x2
-        adrp    x2, {STACKS}
-        add     x2, x2, :lo12:{STACKS}
-        add     x1, x1, x2
-        add     x1, x1, #{FRAME >> 12}, lsl #12
-        add     x1, x1, #{FRAME & 0xfff}            // this CPU's PanicFrame
+        adrp    x2, {PANIC_FRAMES}
+        add     x2, x2, :lo12:{PANIC_FRAMES}
+        add     x1, x1, x2                          // this CPU's frame
         str     x0, [x1, #{PanicFrame.vector}]
         mrs     x0, TPIDRRO_EL0
         mrs     x2, TPIDR_EL0
@@ -134,10 +133,18 @@ def exception_vectors() -> NoReturn:
         ldr     x2, [x1, #{PanicFrame.depth}]
         add     x2, x2, #1
         str     x2, [x1, #{PanicFrame.depth}]
-        mov     sp, x1                              // the panic stack ends where the frame begins
+        mrs     x2, TPIDR_EL2
+        add     x2, x2, #1
+        mov     x3, #{PANIC_STACK_SLOT_SIZE}
+        mul     x2, x2, x3
+        adrp    x3, {PANIC_STACKS_START}
+        add     x3, x3, :lo12:{PANIC_STACKS_START}
+        add     x2, x2, x3
+        mov     sp, x2                              // top of this CPU's panic stack
         mov     x0, x1
-        bl      {report_exception}
-    """
+        bl      report_exception
+    """,
+    uses=(PANIC_FRAMES, PANIC_STACKS_START, PanicFrame),
 )
 def enter_panic() -> NoReturn:
     """Store all registers in this CPU's PanicFrame and report; x0 is the vector's number, TPIDRRO_EL0 the old x0."""

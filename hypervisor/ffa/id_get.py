@@ -1,0 +1,11 @@
+"""FFA_ID_GET: a partition asks for its own ID (DEN0077, FFA_ID_GET)."""
+
+from __future__ import annotations
+
+from hypervisor.core.partition import Partition
+from hypervisor.ffa.message import Message
+
+
+def handle(caller: Partition, reply: Message) -> None:
+    """Cannot fail."""
+    reply.succeed(caller.id.raw)
