@@ -5,16 +5,15 @@ Where the bytes go is the image's business: it exports `console_write`.
 
 from __future__ import annotations
 
-from compiler.language import Format, Slice, array, extern, no_inline, static, u8
-from hypervisor.core.locks import ConsoleLock
+from compiler.language import Format, Slice, extern, no_inline, static, u8, utf8
+from runtime.locks import ConsoleLock
 from runtime.text import TextBuffer, render
 
 CONSOLE_LOCK: ConsoleLock = static(ConsoleLock())
-NEWLINE = 10
 
 
 @extern("console_write")
-def console_write(text: Slice[u8]) -> None:
+def console_write(_text: Slice[u8]) -> None:
     """Send bytes; provided by the image."""
 
 
@@ -25,3 +24,12 @@ def log(message: Format) -> None:
     render(buffer, message)
     with CONSOLE_LOCK:
         console_write(buffer.written())
+        console_write(utf8("\n"))
+
+
+def log_unlocked(message: Format) -> None:
+    """Print a line without waiting for anybody: for reports of what cannot go on."""
+    buffer = TextBuffer()
+    render(buffer, message)
+    console_write(buffer.written())
+    console_write(utf8("\n"))

@@ -1,39 +1,12 @@
-"""Spin locks and their order.
-
-A lock may be taken while locks of lower rank are held; the compiler rejects any other order. All ranks stand here.
-"""
+"""The hypervisor's locks; their order is in `runtime/locks.py`."""
 
 from __future__ import annotations
 
-from compiler.language import Atomic, Ordering, lock_rank, spin_hint, struct, u32
-
-PAGE_POOL_RANK = 10
-CONSOLE_RANK = 90
-
-
-@struct
-class TicketLock:
-    """First come, first served. Zero-filled it is free."""
-
-    next_ticket: Atomic[u32] = Atomic(0)
-    now_serving: Atomic[u32] = Atomic(0)
-
-    def __enter__(self) -> None:
-        ticket = self.next_ticket.fetch_add(1, Ordering.RELAXED)
-        while self.now_serving.load(Ordering.ACQUIRE) != ticket:
-            spin_hint()
-
-    def __exit__(self, _kind: object, _error: object, _trace: object) -> None:
-        self.now_serving.fetch_add(1, Ordering.RELEASE)
+from compiler.language import lock_rank, struct
+from runtime.locks import PAGE_POOL_RANK, TicketLock
 
 
 @lock_rank(PAGE_POOL_RANK)
 @struct
 class PagePoolLock(TicketLock):
     """Guards the page pool's bitmap."""
-
-
-@lock_rank(CONSOLE_RANK)
-@struct
-class ConsoleLock(TicketLock):
-    """Keeps the lines of several CPUs apart; the last lock that anybody takes."""

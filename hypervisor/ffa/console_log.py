@@ -6,7 +6,7 @@ when it ends or when its buffer is full.
 
 from __future__ import annotations
 
-from compiler.language import Array, Slice, array, bytes_of, u8, u64, string_at
+from compiler.language import Array, Slice, array, bytes_of, string_at, u8, u64
 from hypervisor.core.partition import Partition, name_of
 from hypervisor.ffa.endpoint import VERSION_1_2, Endpoint
 from hypervisor.ffa.errors import FfaError
@@ -45,9 +45,7 @@ def handle_64(caller: Partition, endpoint: Endpoint, call: Message, reply: Messa
     return _print(caller, endpoint, call.x1, bytes_of(words)[0 : count * 8], reply)
 
 
-def _print(
-    caller: Partition, endpoint: Endpoint, count: u64, characters: Slice[u8], reply: Message
-) -> FfaError | None:
+def _print(caller: Partition, endpoint: Endpoint, count: u64, characters: Slice[u8], reply: Message) -> FfaError | None:
     if count == 0 or count > len(characters):
         return FfaError.INVALID_PARAMETERS
     for character in characters[0:count]:

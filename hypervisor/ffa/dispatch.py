@@ -35,11 +35,12 @@ def dispatch(caller: Partition, endpoint: Endpoint, call: Message, reply: Messag
     function = Function.decode(low(call.x0) & ~NO_VECTOR_STATE_BIT)
     if function is None:
         return FfaError.NOT_SUPPORTED
-    if function == Function.VERSION:
-        version.handle(endpoint, call, reply)
-        return None
-    endpoint.version_is_final = True
+    if function != Function.VERSION:
+        endpoint.version_is_final = True
     match function:
+        case Function.VERSION:
+            version.handle(endpoint, call, reply)
+            return None
         case Function.FEATURES:
             return features.handle(call, reply)
         case Function.ID_GET:
@@ -55,5 +56,5 @@ def dispatch(caller: Partition, endpoint: Endpoint, call: Message, reply: Messag
             return direct.handle_request(caller, call, reply)
         case Function.DIRECT_RESPONSE | Function.DIRECT_RESPONSE_64:
             return direct.handle_response(caller, call, reply)
-        case Function.ERROR | Function.SUCCESS | Function.INTERRUPT | Function.VERSION:
+        case Function.ERROR | Function.SUCCESS | Function.INTERRUPT:
             return FfaError.NOT_SUPPORTED

@@ -1,4 +1,4 @@
-"""FF-A function IDs (DEN0077, and SMC Calling Convention DEN0028): those that the hypervisor decodes or answers with."""
+"""FF-A function IDs (DEN0077, and SMC Calling Convention DEN0028): those that are decoded or answered with."""
 
 from __future__ import annotations
 

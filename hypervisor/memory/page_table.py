@@ -47,9 +47,7 @@ def create(space: AddressSpace, regime: Regime) -> MapError | None:
     return None
 
 
-def map_range(
-    space: AddressSpace, start: u64, target: PhysAddr, size_bytes: u64, access: Access
-) -> MapError | None:
+def map_range(space: AddressSpace, start: u64, target: PhysAddr, size_bytes: u64, access: Access) -> MapError | None:
     """Map `size_bytes` from input address `start` to `target`; all three are multiples of the page size.
 
     On an error what was mapped so far stays mapped.
@@ -93,9 +91,7 @@ def entry_index(address: u64, level: u64) -> u64:
     return (address // block_size(level)) % ENTRY_COUNT
 
 
-def _map_leaf(
-    space: AddressSpace, start: u64, target: PhysAddr, leaf: u64, leaf_attributes: u64
-) -> MapError | None:
+def _map_leaf(space: AddressSpace, start: u64, target: PhysAddr, leaf: u64, leaf_attributes: u64) -> MapError | None:
     table = table_at(space.root)
     for level in range(FIRST_LEVEL, leaf):
         next_table = _next_table(table, entry_index(start, level))

@@ -83,9 +83,7 @@ def configure() -> None:
 
 
 def _configure_host() -> None:
-    CPTR_EL2.write(
-        CPTR_EL2.FPEN(TRAP_EL0_VECTORS) | CPTR_EL2.ZEN(TRAP_EL0_VECTORS) | CPTR_EL2.SMEN(TRAP_EL0_VECTORS)
-    )
+    CPTR_EL2.write(CPTR_EL2.FPEN(TRAP_EL0_VECTORS) | CPTR_EL2.ZEN(TRAP_EL0_VECTORS) | CPTR_EL2.SMEN(TRAP_EL0_VECTORS))
     TTBR0_EL2.write(empty_table().raw)
     TCR_EL2.write(TCR_HOST | TCR_EL2.E0PD1 if features.has_e0pd() else TCR_HOST)
 

@@ -10,12 +10,9 @@ from __future__ import annotations
 from typing import NoReturn
 
 from compiler.language import assembly_block, unreachable
-from hypervisor.arch.aarch64.mmu import HCR, HCR_HOST, STARTUP_SCTLR, STARTUP_TABLE, TCR, TCR_HOST
-from hypervisor.arch.aarch64.stacks import STACK_SLOT_SIZE, STACKS_START
+from hypervisor.arch.aarch64.mmu import STARTUP_TABLE
+from hypervisor.arch.aarch64.stacks import STACKS_START
 from hypervisor.arch.aarch64.vectors import exception_vectors
-from hypervisor.memory.descriptors import MAIR
-from hypervisor.memory.linear_map import UPPER_HALF
-from hypervisor.memory.pages import PAGE_SIZE
 
 CURRENT_EL_EL2 = 2 << 2
 VH_LSB = 8

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from compiler.language import export, u64
 from hypervisor.arch.aarch64.registers import ELR_EL2, ESR_EL2, FAR_EL2, HCR_EL2
-from hypervisor.arch.aarch64.syndrome import ExceptionClass, class_of, describe_abort, describe_class, is_abort
 from hypervisor.arch.aarch64.walk import walk
 from hypervisor.core.partition import Partition, name_of, partition_of
 from hypervisor.core.scheduler import current_vcpu
 from hypervisor.core.vcpu import Vcpu
 from hypervisor.ffa.abort import abort_partition
-from hypervisor.ffa.message import MessageRegisters, Message, registers_of
+from hypervisor.ffa.message import Message, MessageRegisters, registers_of
 from hypervisor.memory.descriptors import Descriptor, Stage2Descriptor
 from hypervisor.memory.linear_map import LINEAR_MAP
 from runtime.console import log
+from runtime.syndrome import ExceptionClass, class_of, describe_abort, describe_class, is_abort
 
 INSTRUCTION_SIZE = 4
 

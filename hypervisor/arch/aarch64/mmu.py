@@ -149,4 +149,3 @@ def install_hypervisor_table(root: u64) -> None:
         TTBR1_EL2.write(root)
     else:
         TTBR0_EL2.write(root)
-

@@ -23,8 +23,8 @@ from hypervisor.arch.aarch64.registers import (
     TTBR0_EL2,
     VTTBR_EL2,
 )
-from hypervisor.arch.aarch64.syndrome import ExceptionClass
 from hypervisor.core.vcpu import Vcpu
+from runtime.syndrome import ExceptionClass
 
 EXCEPTION_CLASS_LSB = 26
 E2H_BIT = 34

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from compiler.language import assembly_block, export, size_of, unreachable
-from hypervisor.arch.aarch64.stacks import PANIC_FRAMES, PANIC_STACK_SLOT_SIZE, PANIC_STACKS_START
+from compiler.language import assembly_block, export, unreachable
+from hypervisor.arch.aarch64.stacks import PANIC_FRAMES, PANIC_STACKS_START
 from hypervisor.arch.aarch64.switch import serve_exception
 from runtime.panic_frame import PanicFrame
 

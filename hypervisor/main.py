@@ -1,0 +1,75 @@
+"""The hypervisor's image, from the first line of dialect code to the end of the run: read it top to bottom.
+
+Start-up assembly (`arch/aarch64/entry.py`) calls `image_main` on the boot CPU and `secondary_main` on the others, each
+on its own stack with the MMU on.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from compiler.language import cpu_index, export, panic, u64
+from hypervisor.arch.aarch64 import boot, cpu
+from hypervisor.arch.aarch64.cpu import PartitionMode
+from hypervisor.core import loader
+from hypervisor.core.cpu import CPU_COUNT_MAX, online_count
+from hypervisor.core.partition import PARTITIONS, count_in_state, name_of
+from hypervisor.core.scheduler import run_idle
+from hypervisor.core.statistics import STATISTICS
+from hypervisor.core.vcpu import VcpuState
+from hypervisor.memory.linear_map import LINEAR_MAP
+from hypervisor.memory.pages import POOL, MapError
+from hypervisor.partitions.listing import PARTITION_COUNT
+from hypervisor.platform import PLATFORM
+from hypervisor.power import stop_machine
+from runtime.console import log
+
+STATUS_SUCCESS = 0
+STATUS_PARTITION_ABORTED = 1
+
+
+@export("image_main")
+def image_main(linear_map_offset: u64) -> NoReturn:
+    """The boot CPU: prepare the image, load the partitions, start the other CPUs, run."""
+    boot.prepare(linear_map_offset)
+    log(f"Tantalum hypervisor on {PLATFORM.name}: {mode_name()}, at {LINEAR_MAP.offset + PLATFORM.image_base.raw:#x}")
+    error = loader.load_all()
+    if isinstance(error, MapError):
+        panic("not enough memory to load the partitions")
+    for partition in PARTITIONS:
+        log(f"partition {name_of(partition)}: loaded, ID {partition.id.raw:#06x}")
+    boot.start_secondaries()
+    log(f"{online_count()} of at most {CPU_COUNT_MAX} CPUs online, {POOL.free_count} pages free")
+    run_idle()
+
+
+@export("secondary_main")
+def secondary_main() -> NoReturn:
+    """Every other CPU: set up, report, run."""
+    boot.prepare_cpu()
+    log(f"CPU {cpu_index()} online")
+    boot.announce()
+    run_idle()
+
+
+@export("end_run")
+def end_run() -> NoReturn:
+    """Print what happened; the status tells whether all partitions are still there."""
+    aborted_count = count_in_state(VcpuState.ABORTED)
+    calls = STATISTICS.calls.load()
+    errors = STATISTICS.errors.load()
+    requests = STATISTICS.requests.load()
+    responses = STATISTICS.responses.load()
+    log(f"{calls} FF-A calls, {errors} of them answered with an error")
+    log(f"{requests} direct requests, {responses} direct responses")
+    log(f"{PARTITION_COUNT - aborted_count} of {PARTITION_COUNT} partitions wait for messages, {aborted_count} aborted")
+    stop_machine(STATUS_SUCCESS if aborted_count == 0 else STATUS_PARTITION_ABORTED)
+
+
+def mode_name() -> str:
+    """The register set-up that partitions run under."""
+    match cpu.mode():
+        case PartitionMode.VHE:
+            return "EL2 with E2H, partitions by stage 1"
+        case PartitionMode.TGE:
+            return "EL2 without E2H, partitions by stage 2"

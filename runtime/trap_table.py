@@ -1,0 +1,65 @@
+"""From the number of a failed check to what it checked and where: reads the table that the compiler emits.
+
+The format is defined in `compiler/lower/traps.py`. The number is the immediate of the check's BRK instruction.
+"""
+
+from __future__ import annotations
+
+from compiler.language import Ptr, Slice, Value, VirtAddr, linker_symbol, slice_of, string_at, struct, u8, u16, u32, u64
+
+TABLE = linker_symbol("__trap_table")
+
+
+@struct
+class Header:
+    """Start of the table."""
+
+    entry_count: u32
+    text_offset: u32
+
+
+@struct
+class Entry:
+    """One check; the texts are offsets from the start of all texts."""
+
+    number: u16
+    kind: u8
+    reserved: u8
+    line: u32
+    file: u32
+    message: u32
+
+
+@struct
+class FailedCheck:
+    """A check: what failed, and where it is written."""
+
+    message: str
+    file: str
+    line: u32
+
+
+def find_check(number: u16) -> Value[FailedCheck] | None:
+    """The check with this number; None where the table has none."""
+    start = TABLE.address()
+    header = Ptr[Header].at(start).value
+    entries = slice_of(Ptr[Entry].at(start + 8), header.entry_count)
+    for entry in entries:
+        if entry.number == number:
+            texts = start + header.text_offset
+            return FailedCheck(
+                message=text_at(texts + entry.message), file=text_at(texts + entry.file), line=entry.line
+            )
+    return None
+
+
+def text_at(address: VirtAddr) -> str:
+    """A text of the table: its size in two bytes, then its bytes."""
+    size = Ptr[u8].at(address)
+    count = u64(size[0]) | u64(size[1]) << 8
+    return string_at(bytes_at(address + 2, count))
+
+
+def bytes_at(address: VirtAddr, count: u64) -> Slice[u8]:
+    """The bytes at an address."""
+    return slice_of(Ptr[u8].at(address), count)
