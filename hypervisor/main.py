@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from compiler.language import cpu_index, export, panic, u64
-from hypervisor.arch.aarch64 import boot, cpu
+from hypervisor.arch.aarch64 import boot, cpu, entry, exceptions
 from hypervisor.arch.aarch64.cpu import PartitionMode
 from hypervisor.core import loader
 from hypervisor.core.cpu import CPU_COUNT_MAX, online_count
@@ -17,12 +17,26 @@ from hypervisor.core.partition import PARTITIONS, count_in_state, name_of
 from hypervisor.core.scheduler import run_idle
 from hypervisor.core.statistics import STATISTICS
 from hypervisor.core.vcpu import VcpuState
+from hypervisor.ffa import dispatch
 from hypervisor.memory.linear_map import LINEAR_MAP
 from hypervisor.memory.pages import POOL, MapError
 from hypervisor.partitions.listing import PARTITION_COUNT
 from hypervisor.platform import PLATFORM
 from hypervisor.power import stop_machine
+from runtime import memory_functions
+from runtime import panic as panic_report
 from runtime.console import log
+
+ENTRY_POINTS = (
+    entry.start,
+    dispatch.handle_call,
+    exceptions.handle_exception,
+    panic_report.report_exception,
+    memory_functions.memcpy,
+    memory_functions.memmove,
+    memory_functions.memset,
+)
+"""What is reached by name only: by the firmware, the vectors and the compiler."""
 
 STATUS_SUCCESS = 0
 STATUS_PARTITION_ABORTED = 1

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from compiler.language import Array, Slice, array, bytes_of, string_at, u8, u64
 from hypervisor.core.partition import Partition, name_of
-from hypervisor.ffa.endpoint import VERSION_1_2, Endpoint
+from hypervisor.ffa.endpoint import Endpoint
 from hypervisor.ffa.errors import FfaError
 from hypervisor.ffa.message import Message, low
+from hypervisor.ffa.protocol import VERSION_1_2
 from runtime.console import log
 
 REGISTER_COUNT_64 = 6

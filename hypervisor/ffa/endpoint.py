@@ -10,9 +10,6 @@ from hypervisor.core.partition import Partition
 from hypervisor.partitions.listing import PARTITION_COUNT
 from runtime.text import TextBuffer
 
-VERSION_1_2 = 0x1_0002
-"""FF-A 1.2: what the hypervisor implements."""
-
 
 class RuntimeModel(EnumU8):
     """Why a partition runs (DEN0077, partition runtime models): it decides which calls it may make."""

@@ -6,9 +6,10 @@ The one call whose errors are not FFA_ERROR: w0 is the version, or NOT_SUPPORTED
 from __future__ import annotations
 
 from compiler.language import Bits, bit, bits, truncate, u32
-from hypervisor.ffa.endpoint import VERSION_1_2, Endpoint
+from hypervisor.ffa.endpoint import Endpoint
 from hypervisor.ffa.errors import FfaError
 from hypervisor.ffa.message import Message, low
+from hypervisor.ffa.protocol import VERSION_1_2
 
 
 class Version(Bits, base=u32):
