@@ -21,9 +21,9 @@ class ExitBlock:
 
 @assembly_block(
     """
-    in x0 = operation, x1 = parameters
+    naked
+    in x0 = operation, x1 = parameters, x30
     out x0
-    clobber x1, memory
     begin
         hlt     #0xf000
         ret

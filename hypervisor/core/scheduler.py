@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from compiler.language import address_of, export, extern, unreachable, wfe
-from hypervisor.arch.aarch64.switch import enter
+from hypervisor.arch.aarch64 import switch
 from hypervisor.core.cpu import CPUS, Cpu
 from hypervisor.core.partition import PARTITIONS, count_in_state
 from hypervisor.core.vcpu import Vcpu, VcpuState
@@ -72,4 +72,4 @@ def is_finished() -> bool:
 def _start(cpu: Cpu, vcpu: Vcpu) -> NoReturn:
     vcpu.hypervisor_stack = cpu.stack_top
     cpu.current = address_of(vcpu)
-    enter(vcpu)
+    switch.enter(vcpu)

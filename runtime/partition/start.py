@@ -8,8 +8,14 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from compiler.language import assembly_block, unreachable
+from compiler.language import assembly_block, extern, unreachable
 from hypervisor.ffa.functions import Function
+
+
+@extern("partition_main")
+def partition_main() -> None:
+    """The partition's program."""
+    unreachable()
 
 
 @assembly_block(
@@ -18,11 +24,12 @@ from hypervisor.ffa.functions import Function
     section ".text.start"
     global _start
     call partition_main
+    clobber x0..x18, x29, x30, nzcv, memory
     begin
     _start:
         mov     x29, xzr                            // backtraces end here
         mov     x30, xzr
-        bl      partition_main
+        bl      {partition_main}
     1:  ldr     w0, ={Function.MSG_WAIT.value}
         mov     x1, xzr
         mov     x2, xzr

@@ -9,14 +9,29 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from compiler.language import assembly_block, unreachable
-from hypervisor.arch.aarch64.mmu import STARTUP_TABLE
-from hypervisor.arch.aarch64.stacks import STACKS_START
+from compiler.language import assembly_block, extern, u64, unreachable
+from hypervisor.arch.aarch64.mmu import HCR, HCR_HOST, STARTUP_SCTLR, STARTUP_TABLE, TCR, TCR_HOST
+from hypervisor.arch.aarch64.stacks import STACK_SLOT_SIZE, STACKS_START
 from hypervisor.arch.aarch64.vectors import exception_vectors
+from hypervisor.memory.descriptors import MAIR
+from hypervisor.memory.linear_map import UPPER_HALF
+from hypervisor.memory.pages import PAGE_SIZE
 
 CURRENT_EL_EL2 = 2 << 2
 VH_LSB = 8
 VH_WIDTH = 4
+
+
+@extern("image_main")
+def image_main(_linear_map_offset: u64) -> NoReturn:
+    """The boot CPU's dialect code, on its stack with the MMU on; provided by the image."""
+    unreachable()
+
+
+@extern("secondary_main")
+def secondary_main() -> NoReturn:
+    """The same for every other CPU."""
+    unreachable()
 
 
 @assembly_block(
@@ -24,7 +39,9 @@ VH_WIDTH = 4
     naked
     section ".text.start" align 64
     global _start, secondary_start
-    call image_main, secondary_main
+    call image_main, secondary_main, STARTUP_TABLE, STACKS_START, exception_vectors
+    in x0
+    clobber x0..x2, x20..x22, x29, x30, sp, nzcv
     begin
     _start:
         mov     x20, xzr                            // the boot CPU is CPU 0
@@ -92,13 +109,26 @@ VH_WIDTH = 4
 
         cbnz    x20, 5f
         mov     x0, x22
-        bl      image_main
-    5:  bl      secondary_main
+        bl      {image_main}
+    5:  bl      {secondary_main}
 
     6:  wfe                                         // not EL2: nothing can be done
         b       6b
     """,
-    uses=(STARTUP_TABLE, STACKS_START, exception_vectors),
+    uses=(
+        HCR,
+        HCR_HOST,
+        MAIR,
+        PAGE_SIZE,
+        STACKS_START,
+        STACK_SLOT_SIZE,
+        STARTUP_SCTLR,
+        STARTUP_TABLE,
+        TCR,
+        TCR_HOST,
+        UPPER_HALF,
+        exception_vectors,
+    ),
 )
 def start() -> NoReturn:
     """Where the image is entered; on the host there is nothing to start."""

@@ -112,7 +112,7 @@ EMPTY_TABLE: Array[u64] = constant([0] * ENTRY_COUNT, align=4096)
 @assembly_block(
     """
     in x0 = root
-    clobber x9..x12, flags, memory
+    clobber x9..x12
     begin
         adr     x9, 2f
         adr     x10, 1f

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from compiler.language import assembly_block, export, unreachable
+from hypervisor.arch.aarch64 import exceptions
 from hypervisor.arch.aarch64.context import Context
 from hypervisor.arch.aarch64.registers import (
     ELR_EL2,
@@ -23,7 +24,9 @@ from hypervisor.arch.aarch64.registers import (
     TTBR0_EL2,
     VTTBR_EL2,
 )
+from hypervisor.core import scheduler
 from hypervisor.core.vcpu import Vcpu
+from hypervisor.ffa import dispatch
 from runtime.syndrome import ExceptionClass
 
 EXCEPTION_CLASS_LSB = 26
@@ -33,7 +36,9 @@ E2H_BIT = 34
 @assembly_block(
     """
     naked
-    call handle_call, handle_exception
+    call dispatch.handle_call, exceptions.handle_exception, resume
+    in x0..x30, sp
+    clobber x0..x30, sp, nzcv, memory
     begin
         stp     x8, x9, [sp, #{Context.x[8]}]
         stp     x10, x11, [sp, #{Context.x[10]}]
@@ -51,7 +56,7 @@ E2H_BIT = 34
         str     x9, [sp, #-16]!
         mov     x29, xzr                            // backtraces end here
         b.ne    2f                                  // not a call
-        bl      handle_call
+        bl      {dispatch.handle_call}
     1:  ldr     x8, [sp], #16
         ldr     x9, [x8, #{Vcpu.successor}]
         cbnz    x9, 3f                              // another vCPU runs next
@@ -77,7 +82,7 @@ E2H_BIT = 34
         stp     x24, x25, [x9, #{Context.x[24]}]
         stp     x26, x27, [x9, #{Context.x[26]}]
         str     x28, [x9, #{Context.x[28]}]
-        bl      handle_exception
+        bl      {exceptions.handle_exception}
         b       1b
 
     3:  mrs     x10, SP_EL0
@@ -99,7 +104,7 @@ E2H_BIT = 34
         stlrb   w10, [x8]                           // from here on another CPU may run it
         b       {resume}
     """,
-    uses=(Context, ExceptionClass),
+    uses=(Context, EXCEPTION_CLASS_LSB, ExceptionClass, dispatch, exceptions),
 )
 def serve_exception() -> NoReturn:
     """A partition's synchronous exception: call the handler, then go on with the same vCPU or with its successor."""
@@ -109,7 +114,8 @@ def serve_exception() -> NoReturn:
 @assembly_block(
     """
     naked
-    in x9 = vcpu
+    in x0..x7, x9 = vcpu
+    clobber x8..x30, sp
     begin
         ldp     x10, x11, [x9, #{Context.configuration}]
         msr     HCR_EL2, x10
@@ -161,7 +167,9 @@ def resume(vcpu: Vcpu) -> NoReturn:
 @assembly_block(
     """
     naked
+    call resume
     in x0 = vcpu
+    clobber x0..x7, x9
     begin
         mov     x9, x0
         ldp     x0, x1, [x9, #{Context.x[0]}]
@@ -176,18 +184,20 @@ def enter(vcpu: Vcpu) -> NoReturn:
     resume(vcpu)
 
 
-@export("idle_entry")
 @assembly_block(
     """
     naked
-    call run_idle
+    call scheduler.run_idle
+    in sp
+    clobber x9, x29, x30, sp
     begin
         ldr     x9, [sp, #{Vcpu.hypervisor_stack}]
         mov     sp, x9
         mov     x29, xzr
         mov     x30, xzr
-        b       run_idle
-    """
+        b       {scheduler.run_idle}
+    """,
+    uses=(scheduler,),
 )
 def idle_entry() -> NoReturn:
     """Where a CPU goes on, at EL2, when a partition leaves it and none takes over; SP_EL2 is the CPU's idle vCPU."""

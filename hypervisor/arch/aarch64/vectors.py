@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from compiler.language import assembly_block, export, unreachable
-from hypervisor.arch.aarch64.stacks import PANIC_FRAMES, PANIC_STACKS_START
+from compiler.language import assembly_block, export, size_of, unreachable
+from hypervisor.arch.aarch64.stacks import PANIC_FRAMES, PANIC_STACK_SLOT_SIZE, PANIC_STACKS_START
 from hypervisor.arch.aarch64.switch import serve_exception
+from runtime import panic
 from runtime.panic_frame import PanicFrame
 
 
@@ -20,6 +21,9 @@ from runtime.panic_frame import PanicFrame
     """
     naked
     section ".vectors" align 2048
+    call enter_panic, serve_exception
+    in x0
+    clobber x0
     begin
         msr     TPIDRRO_EL0, x0                     // EL2 with SP_EL0: never used
         mov     x0, #0
@@ -93,7 +97,9 @@ def exception_vectors() -> NoReturn:
 @assembly_block(
     """
     naked
-    call report_exception
+    call panic.report_exception, PANIC_FRAMES, PANIC_STACKS_START
+    in x0..x30, sp
+    clobber x0..x3, sp, memory
     begin
         msr     TPIDR_EL0, x1                       // no partition runs again: its registers are scratch
         msr     SP_EL0, x2
@@ -142,9 +148,9 @@ def exception_vectors() -> NoReturn:
         add     x2, x2, x3
         mov     sp, x2                              // top of this CPU's panic stack
         mov     x0, x1
-        bl      report_exception
+        bl      {panic.report_exception}
     """,
-    uses=(PANIC_FRAMES, PANIC_STACKS_START, PanicFrame),
+    uses=(PANIC_FRAMES, PANIC_STACKS_START, PANIC_STACK_SLOT_SIZE, PanicFrame, panic, size_of),
 )
 def enter_panic() -> NoReturn:
     """Store all registers in this CPU's PanicFrame and report; x0 is the vector's number, TPIDRRO_EL0 the old x0."""

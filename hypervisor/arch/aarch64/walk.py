@@ -14,7 +14,7 @@ from hypervisor.memory.page_table import ADDRESS_MASK, FIRST_LEVEL, LAST_LEVEL, 
     """
     in x0 = root, x1 = address, x2 = table_offset
     out x0
-    clobber x3, x4, flags
+    clobber x3, x4, nzcv
     begin
         ubfx    x3, x1, #30, #9                     // level 1: bits 38 to 30
         add     x4, x0, x2
