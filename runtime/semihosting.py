@@ -21,8 +21,7 @@ class ExitBlock:
 
 @assembly_block(
     """
-    naked
-    in x0 = operation, x1 = parameters, x30
+    in x0 = operation, x1 = parameters
     out x0
     begin
         hlt     #0xf000

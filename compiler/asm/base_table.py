@@ -131,6 +131,6 @@ ret                  | Xn | ret
 ret                  |    | ret uses x30
 eret                 |    | end
 svc hvc smc          | #u16 | conduit
-hlt                  | #u16
+hlt                  | #u16 | uses x0 x1 sets x0
 brk                  | #u16 | end
 """

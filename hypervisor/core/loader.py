@@ -93,7 +93,7 @@ def _map_data(partition: Partition, header: ImageHeader, image: PhysAddr) -> Map
         if isinstance(page, MapError):
             return page
         if offset < header.data_end:
-            _copy_page(page, image + offset)
+            _copy(page, image + offset, min(PAGE_SIZE, header.data_end - offset))
         error = map_range(partition.memory, header.base + offset, page, PAGE_SIZE, Access.READ_WRITE)
         if isinstance(error, MapError):
             return error
@@ -115,10 +115,11 @@ def _map_zeros(partition: Partition, start: u64, size_bytes: u64) -> MapError | 
     return None
 
 
-def _copy_page(target: PhysAddr, source: PhysAddr) -> None:
+def _copy(target: PhysAddr, source: PhysAddr, size_bytes: u64) -> None:
+    """Copy the beginning of a page."""
     target_page = Ptr[Page].at(to_virtual(target)).value
     source_page = Ptr[Page].at(to_virtual(source)).value
-    for position in range(PAGE_SIZE):
+    for position in range(size_bytes):
         target_page.content[position] = source_page.content[position]
 
 

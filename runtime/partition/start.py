@@ -24,13 +24,14 @@ def partition_main() -> None:
     section ".text.start"
     global _start
     call partition_main
-    clobber x0..x18, x29, x30, nzcv, memory
+    clobber caller_saved, x29, x30
     begin
     _start:
         mov     x29, xzr                            // backtraces end here
         mov     x30, xzr
         bl      {partition_main}
-    1:  ldr     w0, ={Function.MSG_WAIT.value}
+    1:  mov     w0, #{Function.MSG_WAIT.value & 0xffff}
+        movk    w0, #{Function.MSG_WAIT.value >> 16}, lsl #16
         mov     x1, xzr
         mov     x2, xzr
         mov     x3, xzr

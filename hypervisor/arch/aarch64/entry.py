@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from compiler.language import assembly_block, extern, u64, unreachable
+from compiler.language import Array, assembly_block, constant, extern, u64, unreachable
 from hypervisor.arch.aarch64.mmu import HCR, HCR_HOST, STARTUP_SCTLR, STARTUP_TABLE, TCR, TCR_HOST
 from hypervisor.arch.aarch64.stacks import STACK_SLOT_SIZE, STACKS_START
 from hypervisor.arch.aarch64.vectors import exception_vectors
@@ -20,6 +20,10 @@ from hypervisor.memory.pages import PAGE_SIZE
 CURRENT_EL_EL2 = 2 << 2
 VH_LSB = 8
 VH_WIDTH = 4
+
+STARTUP_HOST: Array[u64] = constant([HCR_HOST, TCR_HOST, UPPER_HALF, STARTUP_SCTLR])
+STARTUP: Array[u64] = constant([HCR, TCR, 0, STARTUP_SCTLR])
+"""HCR_EL2, TCR_EL2, offset of the linear map and SCTLR_EL2, with VHE and without."""
 
 
 @extern("image_main")
@@ -39,9 +43,9 @@ def secondary_main() -> NoReturn:
     naked
     section ".text.start" align 64
     global _start, secondary_start
-    call image_main, secondary_main, STARTUP_TABLE, STACKS_START, exception_vectors
+    call STARTUP, STARTUP_HOST, STARTUP_TABLE, start_mapped
     in x0
-    clobber x0..x2, x20..x22, x29, x30, sp, nzcv
+    clobber x0..x3, x19..x22, nzcv
     begin
     _start:
         mov     x20, xzr                            // the boot CPU is CPU 0
@@ -55,30 +59,28 @@ def secondary_main() -> NoReturn:
     1:  msr     DAIFSet, #0xf
         mrs     x0, CurrentEL
         cmp     x0, #{CURRENT_EL_EL2}
-        b.ne    6f
+        b.ne    4f
         msr     TPIDR_EL2, x20                      // cpu_index()
 
-        // Translation: TTBR0 and TTBR1 with VHE, else TTBR0 alone. x21: root, x22: offset of the linear map.
+        // x21 is the root table: of the upper half with VHE, whose lower half has the identity map; else the only one
         adrp    x2, {STARTUP_TABLE}
         add     x2, x2, :lo12:{STARTUP_TABLE}
+        adrp    x3, {STARTUP_HOST}
+        add     x3, x3, :lo12:{STARTUP_HOST}
         mrs     x0, ID_AA64MMFR1_EL1
         ubfx    x0, x0, #{VH_LSB}, #{VH_WIDTH}
-        cbz     x0, 2f
-        ldr     x0, ={HCR_HOST}
-        msr     HCR_EL2, x0
-        isb
-        ldr     x1, ={TCR_HOST}
-        ldr     x22, ={UPPER_HALF}
-        msr     TTBR1_EL2, x21
-        b       3f
-    2:  ldr     x0, ={HCR}
-        msr     HCR_EL2, x0
-        isb
-        ldr     x1, ={TCR}
-        mov     x22, xzr
+        cbnz    x0, 2f
+        adrp    x3, {STARTUP}
+        add     x3, x3, :lo12:{STARTUP}
         mov     x2, x21
-    3:  msr     TTBR0_EL2, x2
-        msr     TCR_EL2, x1
+    2:  ldp     x0, x1, [x3]
+        ldp     x22, x19, [x3, #16]
+        msr     HCR_EL2, x0
+        isb                                         // what the others mean depends on E2H
+        msr     TTBR0_EL2, x2
+        cbz     x22, 3f
+        msr     TTBR1_EL2, x21
+    3:  msr     TCR_EL2, x1
         mov     x0, #{MAIR}
         msr     MAIR_EL2, x0
         isb
@@ -86,14 +88,31 @@ def secondary_main() -> NoReturn:
         ic      iallu
         dsb     nsh
         isb
-        ldr     x0, ={STARTUP_SCTLR}
-        msr     SCTLR_EL2, x0
+        msr     SCTLR_EL2, x19
         isb
-
-        adr     x0, 4f
+        adrp    x0, {start_mapped}
+        add     x0, x0, :lo12:{start_mapped}
         add     x0, x0, x22
         br      x0
-    4:  bti     j
+
+    4:  wfe                                         // not EL2: nothing can be done
+        b       4b
+    """,
+    uses=(PAGE_SIZE, MAIR, STARTUP_TABLE),
+)
+def start() -> NoReturn:
+    """Where the image is entered, MMU off; on the host there is nothing to start."""
+    unreachable()
+
+
+@assembly_block(
+    """
+    naked
+    call image_main, secondary_main, exception_vectors, STACKS_START
+    in x20, x22
+    clobber x0..x2, x29, x30, sp
+    begin
+        bti     j
         adrp    x0, {exception_vectors}
         add     x0, x0, :lo12:{exception_vectors}
         msr     VBAR_EL2, x0
@@ -106,30 +125,13 @@ def secondary_main() -> NoReturn:
         mov     x29, xzr                            // backtraces end here
         mov     x30, xzr
         isb
-
-        cbnz    x20, 5f
+        cbnz    x20, 1f
         mov     x0, x22
-        bl      {image_main}
-    5:  bl      {secondary_main}
-
-    6:  wfe                                         // not EL2: nothing can be done
-        b       6b
+        b       {image_main}
+    1:  b       {secondary_main}
     """,
-    uses=(
-        HCR,
-        HCR_HOST,
-        MAIR,
-        PAGE_SIZE,
-        STACKS_START,
-        STACK_SLOT_SIZE,
-        STARTUP_SCTLR,
-        STARTUP_TABLE,
-        TCR,
-        TCR_HOST,
-        UPPER_HALF,
-        exception_vectors,
-    ),
+    uses=(STACKS_START, STACK_SLOT_SIZE, exception_vectors),
 )
-def start() -> NoReturn:
-    """Where the image is entered; on the host there is nothing to start."""
+def start_mapped() -> NoReturn:
+    """Goes on with the MMU on: x20 is the CPU's index, x22 the offset of the linear map."""
     unreachable()

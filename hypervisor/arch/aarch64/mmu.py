@@ -111,31 +111,30 @@ EMPTY_TABLE: Array[u64] = constant([0] * ENTRY_COUNT, align=4096)
 
 @assembly_block(
     """
+    global change_table
     in x0 = root
-    clobber x9..x12
+    clobber x9..x11
     begin
-        adr     x9, 2f
-        adr     x10, 1f
-        and     x10, x10, #{PHYSICAL_MASK}
-        mrs     x11, SCTLR_EL2
-        and     x12, x11, #{~SCTLR_EL2.M}
-        br      x10                                 // to the identity map
-    1:  bti     j
-        msr     SCTLR_EL2, x12
+        adr     x9, change_table
+        and     x9, x9, #{PHYSICAL_MASK}
+        br      x9                                  // to the identity map
+    change_table:
+        bti     j
+        mrs     x9, SCTLR_EL2
+        and     x10, x9, #{~SCTLR_EL2.M}
+        msr     SCTLR_EL2, x10
         isb
-        mrs     x10, HCR_EL2
-        tbz     x10, #{E2H_BIT}, 3f
+        mrs     x11, HCR_EL2
+        tbz     x11, #{E2H_BIT}, 1f
         msr     TTBR1_EL2, x0
-        b       4f
-    3:  msr     TTBR0_EL2, x0
-    4:  isb
+        b       2f
+    1:  msr     TTBR0_EL2, x0
+    2:  isb
         tlbi    alle2
         dsb     nsh
         isb
-        msr     SCTLR_EL2, x11
+        msr     SCTLR_EL2, x9
         isb
-        br      x9
-    2:  bti     j
         ret
     """
 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from compiler.language import assembly_block, export, unreachable
+from compiler.language import assembly_block, unreachable
 from hypervisor.arch.aarch64 import exceptions
 from hypervisor.arch.aarch64.context import Context
 from hypervisor.arch.aarch64.registers import (
@@ -38,7 +38,7 @@ E2H_BIT = 34
     naked
     call dispatch.handle_call, exceptions.handle_exception, resume
     in x0..x30, sp
-    clobber x0..x30, sp, nzcv, memory
+    clobber caller_saved, x29, x30, sp, memory
     begin
         stp     x8, x9, [sp, #{Context.x[8]}]
         stp     x10, x11, [sp, #{Context.x[10]}]

@@ -21,68 +21,88 @@ from runtime.panic_frame import PanicFrame
     """
     naked
     section ".vectors" align 2048
+    global el2_sp0_sync, el2_sp0_irq, el2_sp0_fiq, el2_sp0_serror
+    global el2_sync, el2_irq, el2_fiq, el2_serror
+    global lower_sync, lower_irq, lower_fiq, lower_serror
+    global lower32_sync, lower32_irq, lower32_fiq, lower32_serror
     call enter_panic, serve_exception
     in x0
     clobber x0
     begin
-        msr     TPIDRRO_EL0, x0                     // EL2 with SP_EL0: never used
+    el2_sp0_sync:
+        msr     TPIDRRO_EL0, x0
         mov     x0, #0
         b       {enter_panic}
     .balign 128
+    el2_sp0_irq:
         msr     TPIDRRO_EL0, x0
         mov     x0, #1
         b       {enter_panic}
     .balign 128
+    el2_sp0_fiq:
         msr     TPIDRRO_EL0, x0
         mov     x0, #2
         b       {enter_panic}
     .balign 128
+    el2_sp0_serror:
         msr     TPIDRRO_EL0, x0
         mov     x0, #3
         b       {enter_panic}
     .balign 128
-        msr     TPIDRRO_EL0, x0                     // EL2 with SP_EL2: the hypervisor itself
+    el2_sync:
+        msr     TPIDRRO_EL0, x0
         mov     x0, #4
         b       {enter_panic}
     .balign 128
+    el2_irq:
         msr     TPIDRRO_EL0, x0
         mov     x0, #5
         b       {enter_panic}
     .balign 128
+    el2_fiq:
         msr     TPIDRRO_EL0, x0
         mov     x0, #6
         b       {enter_panic}
     .balign 128
+    el2_serror:
         msr     TPIDRRO_EL0, x0
         mov     x0, #7
         b       {enter_panic}
     .balign 128
-        b       {serve_exception}                   // AArch64 below: a partition's call or fault
+    lower_sync:
+        b       {serve_exception}
     .balign 128
-        msr     TPIDRRO_EL0, x0                     // ... its interrupts
+    lower_irq:
+        msr     TPIDRRO_EL0, x0
         mov     x0, #9
         b       {enter_panic}
     .balign 128
+    lower_fiq:
         msr     TPIDRRO_EL0, x0
         mov     x0, #10
         b       {enter_panic}
     .balign 128
+    lower_serror:
         msr     TPIDRRO_EL0, x0
         mov     x0, #11
         b       {enter_panic}
     .balign 128
-        msr     TPIDRRO_EL0, x0                     // AArch32 below: never entered
+    lower32_sync:
+        msr     TPIDRRO_EL0, x0
         mov     x0, #12
         b       {enter_panic}
     .balign 128
+    lower32_irq:
         msr     TPIDRRO_EL0, x0
         mov     x0, #13
         b       {enter_panic}
     .balign 128
+    lower32_fiq:
         msr     TPIDRRO_EL0, x0
         mov     x0, #14
         b       {enter_panic}
     .balign 128
+    lower32_serror:
         msr     TPIDRRO_EL0, x0
         mov     x0, #15
         b       {enter_panic}
@@ -148,7 +168,7 @@ def exception_vectors() -> NoReturn:
         add     x2, x2, x3
         mov     sp, x2                              // top of this CPU's panic stack
         mov     x0, x1
-        bl      {panic.report_exception}
+        b       {panic.report_exception}
     """,
     uses=(PANIC_FRAMES, PANIC_STACKS_START, PANIC_STACK_SLOT_SIZE, PanicFrame, panic, size_of),
 )
