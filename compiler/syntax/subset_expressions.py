@@ -125,26 +125,22 @@ class ExpressionChecker:
     def _compare(self, left: ast.expr, operators: list[ast.cmpop], comparators: list[ast.expr]) -> None:
         operands = [left, *comparators]
         for operand in operands:
-            if not (isinstance(operand, ast.List | ast.Tuple | ast.Set) and _is_membership(operators)):
+            if not (isinstance(operand, ast.List | ast.Set) and _is_membership(operators)):
                 self.expression(operand)
         for operator, first, second in zip(operators, operands, operands[1:], strict=False):
             if isinstance(operator, ast.In | ast.NotIn):
-                self._membership(operator, first, second)
+                self._membership(first, second)
             elif isinstance(operator, ast.Is | ast.IsNot):
                 self._identity(operator, first, second)
 
-    def _membership(self, operator: ast.cmpop, first: ast.expr, second: ast.expr) -> None:
-        is_in = isinstance(operator, ast.In)
-        fix = "write a loop over the elements"
-        if isinstance(second, ast.List | ast.Tuple | ast.Set) and 0 < len(second.elts) <= 4:
-            symbol, joint = ("==", " or ") if is_in else ("!=", " and ")
-            fix = "write " + joint.join(f"{self.source(first)} {symbol} {self.source(item)}" for item in second.elts)
+    def _membership(self, first: ast.expr, second: ast.expr) -> None:
+        """`in` takes a tuple of values; what else may stand there is decided when types are known."""
+        message = "`in` tests for one of several values, listed in parentheses"
+        if isinstance(second, ast.List | ast.Set):
+            listed = ", ".join(self.source(item) for item in second.elts)
+            self.report(second, "E0117", message, f"write `{self.source(first)} in ({listed})`")
         elif isinstance(second, ast.Call) and isinstance(second.func, ast.Name) and second.func.id == "range":
-            fix = "write a chained comparison, as in low <= x < high"
-        message = f"`{'in' if is_in else 'not in'}` would search at run time behind an operator"
-        node = ast.copy_location(ast.Compare(first, [operator], [second]), first)
-        node.end_lineno, node.end_col_offset = second.end_lineno, second.end_col_offset
-        self.report(node, "E0117", message, fix)
+            self.report(second, "E0117", message, "write a chained comparison, as in `low <= x < high`")
 
     def _identity(self, operator: ast.cmpop, first: ast.expr, second: ast.expr) -> None:
         is_same = isinstance(operator, ast.Is)

@@ -20,7 +20,7 @@ def entry(a: u64, b: u64 = 4, *, flag: bool = False) -> u64:
     y += table[a] ^ ~x
     if a < b <= 10 and not flag or (n := count()) != 0:
         pass
-    elif a is None or state is State.RUNNING:
+    elif a is None or state is State.RUNNING or a not in (3, 4):
         return 1 if flag else 2
     while True:
         break
@@ -66,7 +66,8 @@ REJECTED = [
     ("E0115", "x = a @ a", "a @ a"),
     ("E0116", "x = a is 5", "5"),
     ("E0116", "x = a is not True", "True"),
-    ("E0117", "x = a in (1, 2)", "a in (1, 2)"),
+    ("E0117", "x = a in [1, 2]", "[1, 2]"),
+    ("E0117", "x = a in range(3)", "range(3)"),
     ("E0118", "for i in range(2):\n        pass\n    else:\n        a = 2", "a = 2"),
     ("E0118", "while a:\n        pass\n    else:\n        a = 2", "a = 2"),
     ("E0119", "import os", "import os"),
