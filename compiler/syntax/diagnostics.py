@@ -48,6 +48,9 @@ class CompileErrors(Exception):
         super().__init__("; ".join(f"{found.code}: {found.message}" for found in diagnostics))
         self.diagnostics = tuple(diagnostics)
 
+    def __reduce__(self) -> tuple[type[CompileErrors], tuple[tuple[Diagnostic, ...]]]:
+        return CompileErrors, (tuple(self.diagnostics),)
+
 
 class DiagnosticSink:
     """Collects diagnostics during a run."""

@@ -7,7 +7,6 @@ buffers must be equal. The rows are ratios dialect / C; the limits are on the ge
 from __future__ import annotations
 
 import math
-import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from compiler.check import check_program
 from compiler.cli.bench import Options, Row
+from compiler.driver import debian
 from compiler.driver.errors import ToolError
 from compiler.link import link, load_script
 from compiler.lower import lower
@@ -79,7 +79,7 @@ def _insist_equal(workload: Workload, reference: Outcome, outcome: Outcome) -> N
     different = [name for name, data in reference.buffers.items() if outcome.buffers[name] != data]
     if reference.results != outcome.results or different:
         raise ToolError(
-            "B111",
+            "B113",
             f"{workload.kernel}: the dialect's code and the C code disagree "
             f"(results {outcome.results} and {reference.results}, different buffers: {different or 'none'})",
             where="bench codegen",
@@ -101,14 +101,10 @@ def compile_dialect(kernel: str, checks: bool) -> bytes:
 
 def compile_c(kernel: str) -> bytes:
     """Compile and link a C kernel with Debian's clang; the ELF."""
-    clang = shutil.which("clang")
-    if clang is None:
-        raise ToolError(
-            "B112", "clang is not installed", where="bench codegen", fix="run: apt-get install clang", status=1
-        )
+    debian.require(["test"], "bench codegen")
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, f"{kernel}.o")
-        command = [clang, *CLANG_OPTIONS, "-c", str(KERNELS / f"{kernel}.c"), "-o", str(target)]
+        command = ["clang", *CLANG_OPTIONS, "-c", str(KERNELS / f"{kernel}.c"), "-o", str(target)]
         subprocess.run(command, check=True)
         return _link(kernel, target.read_bytes())
 
