@@ -1,9 +1,10 @@
-"""From sources to artefacts: load, partitions, check, lower, assemble, link, inspect, and nothing of that when nothing
-changed.
+"""From sources to artefacts: load, partitions, check, lower, assemble, link, inspect; only what a change calls for.
 
-The key of a build is a digest of every input file's content, the platform, image and profile. A build whose
-key is that of the artefacts on disk, themselves unchanged, is done after `load`. Artefacts are replaced
-whole, each by a rename: a reader never sees half a file, and an interrupted build leaves the earlier one.
+The key of a build is a digest of everything that it depends on: the contents of the files of the compiler, of the
+program's modules that were imported, and of all that is no module (platform data, linker scripts); the names of all
+files; the profile; and the partitions inside. A build whose key is that of the artefacts on disk is done, if these are
+unchanged. Artefacts are replaced whole, each by a rename: a reader never sees half a file, and an interrupted build leaves the
+earlier one.
 """
 
 import contextlib
@@ -12,15 +13,15 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from compiler.driver import freshness
 from compiler.driver.errors import ToolError
 from compiler.driver.images import Image, find_image
 from compiler.driver.platforms import PAGE_SIZE_BYTES, Platform
-from compiler.driver.stages import Inspected, Linked, Stages, Target
+from compiler.driver.stages import PROGRAM_FOLDERS, Inspected, Linked, Objects, Stages, Target
 from compiler.driver.timing import PhaseLog
 
 ARTEFACT_SUFFIXES = ("elf", "bin", "map", "lst")
@@ -28,11 +29,11 @@ ARTEFACT_SUFFIXES = ("elf", "bin", "map", "lst")
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything that a build may depend on: the files with their stamps, and a digest of their contents."""
+    """Everything that a build may depend on: the files with their stamps, and the digest of each one's content."""
 
     stamps: freshness.Stamps
     taken_at_ns: int
-    digest: str
+    digests: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,15 @@ class BuildResult:
     up_to_date: bool
 
 
+@dataclass(frozen=True)
+class Record:
+    """What is kept of a build beside its artefacts, to know it again."""
+
+    key: str
+    modules: tuple[str, ...]
+    checks_left: Mapping[str, int]
+
+
 def artefact_paths(root: Path, platform: Platform, image: Image) -> dict[str, Path]:
     """Return where the artefacts of an image go."""
     folder = root / "build" / platform.name
@@ -58,13 +68,28 @@ def build(target: Target, stages: Stages, log: PhaseLog) -> BuildResult:
     with log.phase("load") as phase:
         inputs = load(target.root)
         phase.detail = f"{len(inputs.stamps)} files"
-        earlier = _earlier_result(target, inputs)
-        if earlier is not None:
-            phase.cached = True
-            return earlier
-    partitions = _embedded_partitions(target, stages, log)
+    return _build(target, inputs, stages, log)
+
+
+def load(root: Path) -> Inputs:
+    """Stamp and digest every input. The stamps come first: an edit during the build shows at the next one."""
+    taken_at_ns = time.time_ns()
+    stamps = freshness.input_stamps(str(root))
+    digests: dict[str, str] = {}
+    for name in sorted(stamps):
+        with contextlib.suppress(FileNotFoundError):
+            digests[name] = _digest((root / name).read_bytes())
+    return Inputs(stamps, taken_at_ns, digests)
+
+
+def _build(target: Target, inputs: Inputs, stages: Stages, log: PhaseLog) -> BuildResult:
+    partitions = _embedded_partitions(target, inputs, stages, log)
+    earlier = _earlier_result(target, inputs, partitions)
+    if earlier is not None:
+        return earlier
     with log.phase("check") as phase:
-        program = stages.check(target)
+        checked = stages.check(target)
+        program = checked.program
         phase.detail = f"{len(program.functions)} functions from {len(program.sources)} files"
     with log.phase("lower") as phase:
         lowered = stages.lower(program, target)
@@ -76,10 +101,11 @@ def build(target: Target, stages: Stages, log: PhaseLog) -> BuildResult:
         linked = stages.link([(target.image.name, lowered.object), *blocks, *partitions], target)
     with log.phase("inspect"):
         inspected = stages.inspect(linked, target)
-    return _store(target, inputs, checks_left, linked, inspected)
+    key = _key(target, inputs, partitions, checked.modules)
+    return _store(target, inputs, Record(key, checked.modules, checks_left), linked, inspected)
 
 
-def _embedded_partitions(target: Target, stages: Stages, log: PhaseLog) -> list[tuple[str, bytes]]:
+def _embedded_partitions(target: Target, inputs: Inputs, stages: Stages, log: PhaseLog) -> list[tuple[str, bytes]]:
     """Build the partitions that the image carries; return an object for each, with the raw binary as its section."""
     if not target.image.partitions:
         return []
@@ -87,41 +113,39 @@ def _embedded_partitions(target: Target, stages: Stages, log: PhaseLog) -> list[
 
     objects: list[tuple[str, bytes]] = []
     with log.phase("partitions") as phase:
+        phase.cached = True
         for name in target.image.partitions:
-            result = build(replace(target, image=find_image(target.root, name)), stages, PhaseLog())
+            result = _build(replace(target, image=find_image(target.root, name)), inputs, stages, PhaseLog())
             content = result.artefacts["bin"].read_bytes()
             objects.append((name, write_data_object(f".partitions.{name}", content, {}, alignment=PAGE_SIZE_BYTES)))
+            phase.cached = phase.cached and result.up_to_date
         phase.detail = ", ".join(target.image.partitions)
     return objects
 
 
-def load(root: Path) -> Inputs:
-    """Stamp and digest every input. The stamps come first: an edit during the build shows at the next one."""
-    taken_at_ns = time.time_ns()
-    stamps = freshness.input_stamps(str(root))
-    digest = hashlib.sha256(sys.version.encode())
-    for name in sorted(stamps):
-        digest.update(f"\n{name}\n".encode())
-        with contextlib.suppress(FileNotFoundError):
-            digest.update(hashlib.sha256((root / name).read_bytes()).digest())
-    return Inputs(stamps, taken_at_ns, digest.hexdigest())
-
-
-def _key(target: Target, inputs: Inputs) -> str:
-    return f"{inputs.digest} {target.profile.value}"
+def _key(target: Target, inputs: Inputs, partitions: Objects, modules: Sequence[str]) -> str:
+    """Return the digest of what a build depends on that imported these modules (file names) of the program."""
+    imported = set(modules)
+    digest = hashlib.sha256(f"{sys.version} {target.profile.value}".encode())
+    for name, content in inputs.digests.items():
+        is_other_module = name.startswith(PROGRAM_FOLDERS) and name.endswith(".py") and name not in imported
+        digest.update(f"\n{name} {'' if is_other_module else content}".encode())
+    for name, partition in partitions:
+        digest.update(f"\n{name} {_digest(partition)}".encode())
+    return digest.hexdigest()
 
 
 def _record_file(target: Target) -> Path:
     return target.root / "build" / ".cache" / "builds" / f"{target.platform.name}-{target.image.name}.json"
 
 
-def _earlier_result(target: Target, inputs: Inputs) -> BuildResult | None:
+def _earlier_result(target: Target, inputs: Inputs, partitions: Objects) -> BuildResult | None:
     """Return the result on disk when it was built from the same inputs and is still what was written."""
     artefacts = artefact_paths(target.root, target.platform, target.image)
     try:
         record = json.loads(_record_file(target).read_text(encoding="utf-8"))
         digests = {suffix: _digest(path.read_bytes()) for suffix, path in artefacts.items()}
-        if record["key"] != _key(target, inputs) or record["digests"] != digests:
+        if record["key"] != _key(target, inputs, partitions, record["modules"]) or record["digests"] != digests:
             return None
         sizes, checks = record["size_bytes"], record["checks_left"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -129,9 +153,7 @@ def _earlier_result(target: Target, inputs: Inputs) -> BuildResult | None:
     return BuildResult(target, inputs, artefacts, sizes, checks, up_to_date=True)
 
 
-def _store(
-    target: Target, inputs: Inputs, checks_left: Mapping[str, int], linked: Linked, inspected: Inspected
-) -> BuildResult:
+def _store(target: Target, inputs: Inputs, record: Record, linked: Linked, inspected: Inspected) -> BuildResult:
     artefacts = artefact_paths(target.root, target.platform, target.image)
     contents = {
         "elf": linked.elf,
@@ -141,14 +163,10 @@ def _store(
     }
     for suffix, content in contents.items():
         _replace(artefacts[suffix], content)
-    record = {
-        "key": _key(target, inputs),
-        "digests": {suffix: _digest(content) for suffix, content in contents.items()},
-        "size_bytes": dict(inspected.size_bytes),
-        "checks_left": dict(checks_left),
-    }
-    _replace(_record_file(target), json.dumps(record).encode())
-    return BuildResult(target, inputs, artefacts, inspected.size_bytes, checks_left, up_to_date=False)
+    digests = {suffix: _digest(content) for suffix, content in contents.items()}
+    sizes = dict(inspected.size_bytes)
+    _replace(_record_file(target), json.dumps({**asdict(record), "digests": digests, "size_bytes": sizes}).encode())
+    return BuildResult(target, inputs, artefacts, sizes, record.checks_left, up_to_date=False)
 
 
 def _digest(content: bytes) -> str:

@@ -5,6 +5,7 @@ called, so that commands that compile nothing pay for nothing.
 """
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -40,6 +41,18 @@ class Target:
     profile: Profile
 
 
+PROGRAM_FOLDERS = ("hypervisor/", "runtime/")
+"""What holds modules of programs, seen from the root."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A typed program, and the names of the files whose modules it may have imported."""
+
+    program: "Program"
+    modules: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Linked:
     """The ELF file, the raw binary that a loader places at the image's base, and the map."""
@@ -64,7 +77,7 @@ Objects = Sequence[tuple[str, bytes]]
 class Stages(Protocol):
     """The stages in their order. On a bad program a stage raises CompileErrors, never anything else."""
 
-    def check(self, target: Target) -> "Program":
+    def check(self, target: Target) -> Checked:
         """Read everything reachable from the image's entry modules and return it typed and checked."""
         ...
 
@@ -88,11 +101,12 @@ class Stages(Protocol):
 class CompilerStages:
     """The stages as this checkout has them."""
 
-    def check(self, target: Target) -> "Program":
+    def check(self, target: Target) -> Checked:
         from compiler.check import check_program
 
         os.environ["TANTALUM_PLATFORM"] = target.platform.name  # read by hypervisor.platform as it is imported
-        return check_program([], name=target.image.name, modules=target.image.entry_modules)
+        program = check_program([], name=target.image.name, modules=target.image.entry_modules)
+        return Checked(program, _imported_files(target.root))
 
     def lower(self, program: "Program", target: Target) -> "LoweredObject":
         return lower_in_child(program, target_options(target.profile))
@@ -118,6 +132,13 @@ class CompilerStages:
 
         executable = read_executable(linked.elf)
         return Inspected(Listing(executable, target.root).text, executable.size_bytes)
+
+
+def _imported_files(root: Path) -> tuple[str, ...]:
+    """Return the program's files from which this process has imported modules so far."""
+    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    names = [Path(file).relative_to(root).as_posix() for file in files if file and Path(file).is_relative_to(root)]
+    return tuple(sorted(name for name in names if name.startswith(PROGRAM_FOLDERS)))
 
 
 def target_options(profile: Profile) -> "TargetOptions":

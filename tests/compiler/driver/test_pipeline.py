@@ -12,7 +12,7 @@ from compiler.driver.images import find_image
 from compiler.driver.paths import ROOT
 from compiler.driver.pipeline import BuildResult, build
 from compiler.driver.platforms import load_platform
-from compiler.driver.stages import Inspected, Linked, Profile, Target
+from compiler.driver.stages import Checked, Inspected, Linked, Profile, Target
 from compiler.driver.timing import PhaseLog
 from compiler.lower import LoweredObject, TrapTable
 from compiler.program.nodes import TrapKind
@@ -25,10 +25,10 @@ class RecordingStages:
 
     calls: list[str] = field(default_factory=list[str])
 
-    def check(self, target: Target) -> Program:
+    def check(self, target: Target) -> Checked:
         self.calls.append("check")
         text = (target.root / "hypervisor" / "main.py").read_text()
-        return Program("main", sources={"hypervisor/main.py": text})
+        return Checked(Program("main", sources={"hypervisor/main.py": text}), ("hypervisor/main.py",))
 
     def lower(self, program: Program, target: Target) -> LoweredObject:
         self.calls.append("lower")
@@ -136,3 +136,63 @@ def test_an_unwritable_folder_is_an_error(target: Target) -> None:
     with pytest.raises(ToolError) as caught:
         built(target)
     assert caught.value.code == "B102"
+
+
+def test_only_imported_modules_and_what_is_no_module_count(target: Target) -> None:
+    other, data = target.root / "hypervisor" / "other.py", target.root / "hypervisor" / "data.toml"
+    other.write_text("not imported")
+    data.write_text("read by modules")
+    built(target)
+    other.write_text("changed")
+    assert built(target)[1] == []
+    data.write_text("changed")
+    assert built(target)[1] == ALL
+    other.rename(other.with_name("renamed.py"))
+    assert built(target)[1] == ALL
+
+
+@pytest.fixture
+def with_partitions(target: Target) -> Target:
+    """A target whose image carries two partitions, in a checkout that lists them."""
+    folder = target.root / "hypervisor" / "partitions"
+    folder.mkdir()
+    (folder / "partitions.toml").write_text('[[partition]]\nprogram = "pong"\n\n[[partition]]\nprogram = "ping"\n')
+    for name in ("ping", "pong"):
+        (folder / f"{name}.py").write_text(name)
+    return replace(target, image=find_image(target.root, "hypervisor"))
+
+
+class PartitionStages(RecordingStages):
+    """Stages that read the entry module of each image."""
+
+    def check(self, target: Target) -> Checked:
+        name = f"{target.image.entry_modules[0].replace('.', '/')}.py"
+        self.calls.append(f"check {target.image.name}")
+        return Checked(Program("x", sources={"hypervisor/main.py": (target.root / name).read_text()}), (name,))
+
+    def link(self, objects: Sequence[tuple[str, bytes]], target: Target) -> Linked:
+        return Linked(b"", objects[0][1], " ".join(name for name, _ in objects))
+
+
+def test_partitions_are_built_first_and_linked_in_the_order_of_their_names(with_partitions: Target) -> None:
+    stages = PartitionStages()
+    result = build(with_partitions, stages, PhaseLog())
+    checks = [call for call in stages.calls if call.startswith("check")]
+    assert checks == ["check ping", "check pong", "check hypervisor"]
+    assert result.artefacts["map"].read_text() == "hypervisor blocks ping pong"
+    assert (with_partitions.root / "build" / "qemu" / "ping.bin").read_text() == "ping"
+
+
+@pytest.mark.parametrize(
+    ("changed", "checks"),
+    [
+        ("hypervisor/main.py", ["check hypervisor"]),
+        ("hypervisor/partitions/pong.py", ["check pong", "check hypervisor"]),
+    ],
+)
+def test_a_change_builds_only_what_it_reaches(with_partitions: Target, changed: str, checks: list[str]) -> None:
+    build(with_partitions, PartitionStages(), PhaseLog())
+    (with_partitions.root / changed).write_text("changed")
+    stages = PartitionStages()
+    build(with_partitions, stages, PhaseLog())
+    assert [call for call in stages.calls if call.startswith("check")] == checks
