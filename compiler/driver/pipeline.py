@@ -3,8 +3,8 @@
 The key of a build is a digest of everything that it depends on: the contents of the files of the compiler, of the
 program's modules that were imported, and of all that is no module (platform data, linker scripts); the names of all
 files; the profile; and the partitions inside. A build whose key is that of the artefacts on disk is done, if these are
-unchanged. Artefacts are replaced whole, each by a rename: a reader never sees half a file, and an interrupted build leaves the
-earlier one.
+unchanged. Artefacts are replaced whole, each by a rename: a reader never sees half a file, and an interrupted build
+leaves the earlier one.
 """
 
 import contextlib
