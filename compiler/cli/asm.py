@@ -1,6 +1,7 @@
-"""`asm`: a function's source lines above its instructions, with sizes."""
+"""`asm`: a function's source lines above its instructions, with its size and its stack."""
 
 import difflib
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from compiler.driver.stages import Profile
 from compiler.driver.timing import PhaseLog
 from compiler.inspect.executable import Executable, Function, NotAnImage, read_executable
 from compiler.inspect.listing import Listing
+from compiler.inspect.stack import StackError, frame_sizes, stack_bounds
 
 LARGEST_SHOWN = 40
 
@@ -38,6 +40,7 @@ def asm(
     listing = Listing(executable, ROOT)
     for function in _matching(executable, symbol, elf):
         output.say("\n".join(listing.function(function)))
+        output.say(f"  stack: {_stack_text(executable, function)}")
     return 0
 
 
@@ -66,17 +69,37 @@ def _matching(executable: Executable, symbol: str, elf: Path) -> list[Function]:
 def _show_sizes(executable: Executable) -> None:
     largest = sorted(executable.functions, key=lambda function: (-len(function.code), function.name))
     output.show_table(
-        ["bytes", "function", "source"],
+        ["bytes", "stack", "function", "source"],
         [
-            (str(len(function.code)), function.name, _source(executable, function))
+            (str(len(function.code)), _frame_size(executable, function), function.name, _source(executable, function))
             for function in largest[:LARGEST_SHOWN]
         ],
-        right=["bytes"],
+        right=["bytes", "stack"],
     )
     if len(largest) > LARGEST_SHOWN:
         rest = sum(len(function.code) for function in largest[LARGEST_SHOWN:])
         output.say(f"and {len(largest) - LARGEST_SHOWN} smaller functions with {rest} bytes")
     output.say(", ".join(f"{kind} {output.size_text(size)}" for kind, size in executable.size_bytes.items()))
+
+
+def _stack_text(executable: Executable, function: Function) -> str:
+    """Say how much stack a function uses, alone and with all that it calls, as far as the code tells."""
+    try:
+        (bound,) = stack_bounds(executable, [function.name])
+    except StackError as error:
+        own = _frame_size(executable, function)
+        reasons = "; ".join(dict.fromkeys(problem.message for problem in error.problems))
+        return f"{own} bytes of its own, no bound for what it calls ({reasons})"
+    path = " > ".join(frame.function for frame in bound.path)
+    return f"{_frame_size(executable, function)} bytes of its own, {bound.size_bytes} bytes at most ({path})"
+
+
+def _frame_size(executable: Executable, function: Function) -> str:
+    """Return the bytes of stack that a function itself uses, "?" where that is not constant."""
+    try:
+        return str(frame_sizes(replace(executable, functions=(function,)))[function.name])
+    except StackError:
+        return "?"
 
 
 def _source(executable: Executable, function: Function) -> str:

@@ -39,11 +39,11 @@ class Section:
         """What it holds, one of CONTENT_KINDS; "" for what is not loaded."""
         if not self.flags & SHF_ALLOC:
             return ""
+        if not self.data:
+            return "zeroed"  # whatever its flags: linkers give an empty section those of the one before
         if self.flags & SHF_EXECINSTR:
             return "code"
-        if not self.flags & SHF_WRITE:
-            return "constants"
-        return "data" if self.data else "zeroed"
+        return "data" if self.flags & SHF_WRITE else "constants"
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,13 @@ def test_a_function(tool: Tool, elf: str) -> None:
     assert said.returncode == 0
     assert "<work>: " in said.stdout
     assert "<_start>: " not in said.stdout
+    assert said.stdout.splitlines()[-1] == "  stack: 16 bytes of its own, 16 bytes at most (work)"
 
 
 def test_the_largest_functions(tool: Tool, elf: str) -> None:
     said = tool("asm", "--elf", elf)
     assert {"work", "_start", "code"} <= set(said.stdout.split())
+    assert said.stdout.splitlines()[0].split() == ["bytes", "stack", "function", "source"]
 
 
 def test_an_unknown_function_names_near_ones(tool: Tool, elf: str) -> None:
