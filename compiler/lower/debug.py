@@ -83,7 +83,7 @@ class DebugInfo:
         local = "" if function.exported else "DISPFlagLocalToUnit | "
         optimised = " | DISPFlagOptimized" if self._optimised else ""
         return self._metadata.distinct(
-            f"!DISubprogram(name: {string(function.source_name)}, linkageName: {string(function.symbol)}, "
+            f"!DISubprogram(name: {string(function.source_name)}, "
             f"scope: {file}, file: {file}, line: {function.span.line}, type: {kind}, "
             f"scopeLine: {function.span.line}, spFlags: {local}DISPFlagDefinition{optimised}, unit: {self._unit})"
         )
@@ -95,7 +95,7 @@ class DebugInfo:
             return ""
         file = self._file(static.span.file)
         variable = self._metadata.distinct(
-            f"!DIGlobalVariable(name: {string(static.source_name)}, linkageName: {string(static.symbol)}, "
+            f"!DIGlobalVariable(name: {string(static.source_name)}, "
             f"scope: {self._unit}, file: {file}, line: {static.span.line}, type: {kind}, isLocal: true, "
             "isDefinition: true)"
         )

@@ -84,7 +84,7 @@ def test_every_readable_and_writable_register_has_its_encoding() -> None:
 
 def test_every_system_instruction_has_its_encoding() -> None:
     value = local("value")
-    body = [
+    body: list[Statement] = [
         SystemOperation(
             known.group.lower(), known.operation.lower(), read(value) if known.takes_register else None, SPAN
         )
@@ -244,7 +244,7 @@ def test_strict_alignment_splits_what_may_be_misaligned() -> None:
 def test_the_object_holds_the_table_of_the_checks_left() -> None:
     a, b = local("a"), local("b")
     proven = binary(BinaryOp.AND, read(a), number(7))
-    body = [
+    body: list[Statement] = [
         Evaluate(binary(BinaryOp.ADD, proven, number(1), line=5), at(5)),
         give(binary(BinaryOp.FLOOR_DIV, read(a), read(b), line=6)),
     ]
@@ -252,7 +252,7 @@ def test_the_object_holds_the_table_of_the_checks_left() -> None:
     lowered = lower(program(function("entry", [a, b], U64, body, exported=True), stop), TargetOptions())
     elf = ELFFile(BytesIO(lowered.object))
     section = elf.get_section_by_name(".rodata.traps")
-    assert section["sh_addralign"] == 8
+    assert section is not None and section["sh_addralign"] == 8
     reports = decode_table(section.data())
     found = {(report.kind, report.file, report.line, report.message) for report in reports.values()}
     assert found == {

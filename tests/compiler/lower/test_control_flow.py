@@ -19,6 +19,7 @@ from compiler.program.nodes import (
     MakeTuple,
     Overflow,
     Sequence,
+    Statement,
     Switch,
     SwitchCase,
     TableCall,
@@ -113,7 +114,7 @@ def test_switch_of_a_signed_subject(run: Run) -> None:
         SwitchCase((1 << 30,), ()),
     )
     default = (Trap(TrapKind.MATCH, at(7), ""),)
-    body = [Switch(read(subject), cases, default, SPAN), give(number(3))]
+    body: list[Statement] = [Switch(read(subject), cases, default, SPAN), give(number(3))]
     compiled = run(program(function("choose", [subject], U64, body, exported=True)))
     for value, expected in ((-1, 1), (0, 2), (5, 2), (1 << 30, 3)):
         outcome = compiled("choose", value)
@@ -126,7 +127,7 @@ def _noting(log: Expression, name: str) -> Function:
     """A function that tells what it was asked by trapping unless its argument is below 2."""
     value = local("value")
     trap = Trap(TrapKind.ASSERT, at(9), name)
-    body = [
+    body: list[Statement] = [
         If(compare(CompareOp.GE, read(value), number(2)), (trap,), (), SPAN),
         give(compare(CompareOp.EQ, read(value), log)),
     ]
@@ -165,7 +166,9 @@ def test_tuples_pass_through_calls_conditionals_and_locals(run: Run) -> None:
     second = MakeTuple((number(7), number(0, BOOL)), PAIR)
     chosen = Conditional(odd, first, second, PAIR)
     nested = Sequence((assign(kept, call(swap, number(1, BOOL), chosen)),), read(kept))
-    body = [give(MakeTuple((TupleElement(nested, 1, BOOL), TupleElement(read(kept), 0, U64)), Tuple((BOOL, U64))))]
+    body: list[Statement] = [
+        give(MakeTuple((TupleElement(nested, 1, BOOL), TupleElement(read(kept), 0, U64)), Tuple((BOOL, U64))))
+    ]
     entry = function("entry", [n], Tuple((BOOL, U64)), body, [kept], exported=True)
     compiled = run(program(swap, entry))
     for value, expected in ((5, (1, 5)), (4, (0, 7))):
@@ -226,7 +229,7 @@ def test_a_function_that_does_not_return_ends_its_caller(run: Run) -> None:
     stop.no_return = True
     n = local("n")
     small = compare(CompareOp.LT, read(n), number(3))
-    body = [If(small, (give(read(n)),), (), SPAN), Evaluate(call(stop), at(6)), give(number(0))]
+    body: list[Statement] = [If(small, (give(read(n)),), (), SPAN), Evaluate(call(stop), at(6)), give(number(0))]
     compiled = run(program(stop, function("entry", [n], U64, body, exported=True)))
     outcome = compiled("entry", 2)
     assert isinstance(outcome, tuple)

@@ -23,6 +23,7 @@ from compiler.program.nodes import (
     Offset,
     Overflow,
     SlotAddress,
+    Statement,
     StaticAddress,
     Store,
     Subslice,
@@ -100,11 +101,11 @@ def test_every_width_and_bools_in_a_slot(run: Run, access: Access) -> None:
     functions: list[Function] = []
     kinds: dict[str, ValueType] = {"u8": U8, "u16": U16, "u32": U32, "u64": U64, "bool": BOOL}
     for name, kind in kinds.items():
-        value = local("value", kind)
+        given = local("given", kind)
         slot = StackSlot("box", 16, 8)
-        store = Store(SlotAddress(slot), read(value), 8, SPAN, access)
-        body = [store, give(Load(SlotAddress(slot), kind, 8, access))]
-        entry = function(name, [value], kind, body, exported=True)
+        store = Store(SlotAddress(slot), read(given), 8, SPAN, access)
+        body: list[Statement] = [store, give(Load(SlotAddress(slot), kind, 8, access))]
+        entry = function(name, [given], kind, body, exported=True)
         entry.slots.append(slot)
         functions.append(entry)
     compiled = run(program(*functions))
@@ -120,7 +121,7 @@ def test_slices_of_slices(run: Run) -> None:
     part = Subslice(read(run_of), read(start), read(stop), 2, at(3))
     inner = local("inner", SLICE)
     element = Element(TupleElement(read(inner), 0, POINTER), read(index), TupleElement(read(inner), 1, U64), 2, at(4))
-    body = [assign(inner, part), give(_load(element, U16, 2))]
+    body: list[Statement] = [assign(inner, part), give(_load(element, U16, 2))]
     entry = function("pick", [run_of, start, stop, index], U16, body, [inner], exported=True)
     words = _static("sample.words", b"".join(n.to_bytes(2, "little") for n in range(100, 110)))
     n = [local(f"n{i}") for i in range(3)]
@@ -157,7 +158,7 @@ def _memory_functions() -> list[Function]:
     filled = Store(to, convert(Conversion.TRUNCATE, read(byte), U8), 1, SPAN)
     functions: list[Function] = []
     for name, second, store in (("memcpy", source, copied), ("memset", byte, filled)):
-        body = [assign(i, number(0)), Loop(more, (store,), step, SPAN), give(read(target))]
+        body: list[Statement] = [assign(i, number(0)), Loop(more, (store,), step, SPAN), give(read(target))]
         functions.append(function(name, [target, second, size], POINTER, body, [i], exported=True))
     for memory_function in functions:
         memory_function.no_builtins = True
@@ -168,7 +169,7 @@ def test_copies_and_fills_of_any_size(run: Run) -> None:
     source = _static("sample.source", bytes(range(1, 65)), mutable=False)
     target = _static("sample.target", bytes(64))
     size, index = local("size"), local("index")
-    body = [
+    body: list[Statement] = [
         FillMemory(StaticAddress(target), number(0xEE, U8), number(64), 8, SPAN),
         CopyMemory(StaticAddress(target), StaticAddress(source), read(size), 8, SPAN),
         FillMemory(StaticAddress(target), number(0, U8), number(4), 4, SPAN),
@@ -236,7 +237,7 @@ def test_a_bool_in_memory_is_its_lowest_bit(run: Run) -> None:
 def test_effects_of_an_evaluated_expression_happen(run: Run) -> None:
     cell = _static("sample.cell", bytes(8))
     update = AtomicUpdate("add", StaticAddress(cell), number(2), U64, "monotonic")
-    body = [Evaluate(update, SPAN), Evaluate(update, SPAN), give(_load(StaticAddress(cell), U64, 8))]
+    body: list[Statement] = [Evaluate(update, SPAN), Evaluate(update, SPAN), give(_load(StaticAddress(cell), U64, 8))]
     whole = program(function("twice", [], U64, body, exported=True))
     whole.statics.append(cell)
     assert _value(run(whole), "twice") == 4
