@@ -32,7 +32,11 @@ from compiler.language.types import (
 
 
 class AnnotationError(Exception):
-    """An annotation that is no type of the dialect; the text says why."""
+    """An annotation that is no type of the dialect; the text says why. `node` is the annotation, where known."""
+
+    def __init__(self, message: str, node: ast.AST | None = None) -> None:
+        super().__init__(message)
+        self.node = node
 
 
 @dataclass(frozen=True)
@@ -209,8 +213,14 @@ class Annotations:
     def _parameter_type(
         self, function: python_types.FunctionType, argument: ast.arg, namespace: Mapping[str, Any]
     ) -> Type:
-        if argument.annotation is None:
-            raise AnnotationError(f"parameter `{argument.arg}` of `{function.__name__}` has no type")
+        try:
+            return self._written_type(function, argument, namespace)
+        except AnnotationError as error:
+            raise AnnotationError(str(error), argument.annotation) from error
+
+    def _written_type(
+        self, function: python_types.FunctionType, argument: ast.arg, namespace: Mapping[str, Any]
+    ) -> Type:
         annotation = self._object(function, argument.arg, namespace)
         if get_origin(annotation) is Array:
             (element,) = get_args(annotation)
@@ -224,9 +234,10 @@ class Annotations:
     def _result_type(
         self, function: python_types.FunctionType, node: ast.FunctionDef, namespace: Mapping[str, Any]
     ) -> Type:
-        if node.returns is None:
-            raise AnnotationError(f"`{function.__name__}` has no result type; write `-> None` when it gives nothing")
-        return self._checked(self._object(function, "return", namespace), "result")
+        try:
+            return self._checked(self._object(function, "return", namespace), "the result")
+        except AnnotationError as error:
+            raise AnnotationError(str(error), node.returns) from error
 
     def _object(self, function: python_types.FunctionType, name: str, namespace: Mapping[str, Any]) -> Any:
         annotation = function.__annotations__.get(name)

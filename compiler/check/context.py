@@ -80,6 +80,7 @@ class FunctionChecker:
         self.poisoned: set[str] = set()
         self.ended_loops: set[str] = set()
         self.rejected: set[ast.AST] = set()
+        self.flow_unknown = False
         self.flow = Flow()
         self.statements: list[Statement] = []
         self.loops: list[LoopContext] = []

@@ -103,9 +103,12 @@ def _add_entry(
     if isinstance(target, python_types.FunctionType):
         functions.append(target)
         return
-    what = "has no function" if target is None else "is not a function:"
     shown = shown_path(module.__file__) if module.__file__ else module.__name__
-    sink.error("E0203", f"{shown} {what} `{name}`", None)
+    if target is None:
+        sink.error("E0203", f"{shown} has no function `{name}`", None)
+        return
+    fix = "remove its decorator" if hasattr(target, "__wrapped__") else None
+    sink.error("E0203", f"`{name}` of {shown} is not a function but {type(target).__name__}", None, fix=fix)
 
 
 def load_module(where: str, sink: DiagnosticSink) -> python_types.ModuleType | None:

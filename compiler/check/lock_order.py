@@ -225,9 +225,9 @@ class _LockWalker:
         place = taken.site
         if acquisition.calls:
             place = acquisition.calls[0][1]
-            notes += [Note(f"which calls {name} here", span) for name, span in acquisition.calls[1:]]
+            notes += [Note(f"which calls `{name}` here", span) for name, span in acquisition.calls[1:]]
             notes.append(Note(f"{taken.name} is taken here", taken.site))
-        through = f" by the call of {acquisition.calls[0][0]}" if acquisition.calls else ""
+        through = f" by the call of `{acquisition.calls[0][0]}`" if acquisition.calls else ""
         if taken.rank == held.rank:
             reason = f"{taken.name} (rank {taken.rank}) is taken{through} while {held.name} of the same rank is held"
             fix = f"release {held.name} first, or give the two locks different ranks"

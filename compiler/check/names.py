@@ -81,6 +81,13 @@ def _unassigned(fn: FunctionChecker, node: ast.Name) -> None:
             node,
             fix="assign it to a variable declared before the loop",
         )
+    if node.id in fn.namespace:
+        fn.fail(
+            "E0401",
+            f"`{node.id}` is assigned in this function, so it is a local and not the `{node.id}` of the module",
+            node,
+            fix="names of modules are constants; what changes is a field of a static object",
+        )
     fn.fail("E0401", f"`{node.id}` is read before it is assigned", node)
 
 

@@ -43,7 +43,7 @@ from compiler.program.nodes import Expression, Local, Return, Span, StaticAddres
 from compiler.program.program import Function, Program, Signature, StaticObject
 from compiler.program.types import POINTER, VOID
 from compiler.syntax.diagnostics import DiagnosticSink, Note
-from compiler.syntax.subset import check_struct_body, check_subset
+from compiler.syntax.subset import check_signature, check_struct_body, check_subset
 
 Entry = str | Callable[..., Any]
 _LANGUAGE = "compiler.language"
@@ -98,19 +98,23 @@ class ProgramChecker:
         return self._declared[key]
 
     def _declare(self, function: python_types.FunctionType, self_type: Type | None) -> Declared | None:
+        coroutine = self.sources.coroutine(function)
+        if coroutine is not None:
+            check_signature(coroutine[1], self.sink, coroutine[0].file)
+            return None
         found = self.sources.definition(function)
         if found is None:
             message = f"the source of `{function.__qualname__}` is not to be found; it must be a `def` in a file"
             self.sink.error("E0609", message, None)
             return None
         parsed, node = found
+        if not check_signature(node, self.sink, parsed.file):
+            return None
         try:
             return self.annotations.declared(function, node, self_type)
         except AnnotationError as error:
-            span = parsed.file.span(node.args if node.args.args else node, None)
-            span = _header_span(parsed, node)
-            code = "E0131" if "has no" in str(error) and "type" in str(error) else "E0306"
-            self.sink.error(code, str(error), span)
+            span = parsed.file.span(error.node) if error.node is not None else _header_span(parsed, node)
+            self.sink.error("E0306", str(error), span)
             return None
 
     def definition_note(self, function: python_types.FunctionType) -> list[Note]:
@@ -285,7 +289,7 @@ class ProgramChecker:
 
 
 def _check_end(fn: FunctionChecker, node: ast.FunctionDef, result: Type) -> None:
-    if fn.flow.dead:
+    if fn.flow.dead or fn.flow_unknown:
         return
     if isinstance(result, VoidType):
         fn.emit(Return(None, _end_span(fn, node)))

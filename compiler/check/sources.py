@@ -9,6 +9,7 @@ import ast
 import os
 import warnings
 from functools import lru_cache
+from inspect import CO_COROUTINE
 from pathlib import Path
 from types import FunctionType
 
@@ -22,13 +23,19 @@ class ParsedFile:
         self.file = file
         self.tree = tree
         self.functions: dict[tuple[str, int], ast.FunctionDef] = {}
+        self.coroutines: dict[tuple[str, int], ast.AsyncFunctionDef] = {}
         self.structures: list[ast.ClassDef] = []
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef):
-                first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-                self.functions[node.name, first] = node
+                self.functions[node.name, _first_line(node)] = node
+            elif isinstance(node, ast.AsyncFunctionDef):
+                self.coroutines[node.name, _first_line(node)] = node
             elif isinstance(node, ast.ClassDef) and any(_is_struct(mark) for mark in node.decorator_list):
                 self.structures.append(node)
+
+
+def _first_line(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
 
 
 def _is_struct(decorator: ast.expr) -> bool:
@@ -76,6 +83,18 @@ class Sources:
         node = parsed.functions.get((function.__name__, code.co_firstlineno))
         if node is None:
             node = parsed.functions.get((code.co_name, code.co_firstlineno))
+        return None if node is None else (parsed, node)
+
+    def coroutine(self, function: FunctionType) -> tuple[ParsedFile, ast.AsyncFunctionDef] | None:
+        """File and tree of an `async def`, None for anything else."""
+        code = function.__code__
+        if not code.co_flags & CO_COROUTINE:
+            return None
+        try:
+            parsed = self.load(code.co_filename)
+        except (OSError, SyntaxError, ValueError):
+            return None
+        node = parsed.coroutines.get((function.__name__, code.co_firstlineno))
         return None if node is None else (parsed, node)
 
     def files(self) -> list[ParsedFile]:

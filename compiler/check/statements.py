@@ -60,6 +60,8 @@ def statement_list(fn: FunctionChecker, nodes: Sequence[ast.stmt]) -> None:
             poison(fn, node)
             if isinstance(node, ast.Return | ast.Raise):
                 fn.flow = Flow(dead=True)
+            elif not isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Pass):
+                fn.flow_unknown = True
 
 
 def skip(_fn: FunctionChecker, _node: ast.stmt) -> None:

@@ -74,7 +74,7 @@ def check_recursion(program: Program, sink: DiagnosticSink) -> None:
     graph = call_graph(program)
     for group in _cyclic_groups(graph):
         cycle = _shortest_cycle(graph, group)
-        names = [site.caller.source_name for site in cycle]
+        names = [f"`{site.caller.source_name}`" for site in cycle]
         first = cycle[0]
         if len(cycle) == 1:
             message = f"{names[0]} calls itself, so the stack it needs has no bound"
@@ -82,7 +82,7 @@ def check_recursion(program: Program, sink: DiagnosticSink) -> None:
             chain = ", which calls ".join([*names[1:], names[0]])
             message = f"{names[0]} calls {chain}: the stack they need has no bound"
         notes = [
-            Note(f"{site.caller.source_name} calls {site.callee.source_name} here", site.span) for site in cycle[1:]
+            Note(f"`{site.caller.source_name}` calls `{site.callee.source_name}` here", site.span) for site in cycle[1:]
         ]
         sink.error("E0701", message, first.span, notes=notes, fix="write a loop, with an Array as its stack if needed")
 
@@ -156,12 +156,12 @@ def check_tables(program: Program, sink: DiagnosticSink) -> None:
             if first is not None and _interface(function) != _interface(first):
                 sink.error(
                     "E0703",
-                    f"{function.source_name} does not take and give the same types as {first.source_name} "
+                    f"`{function.source_name}` does not take and give the same types as `{first.source_name}` "
                     "in the same table",
                     table.span,
                     notes=[
-                        Note(f"{first.source_name} is {_shown(first)}", first.span),
-                        Note(f"{function.source_name} is {_shown(function)}", function.span),
+                        Note(f"`{first.source_name}` is {_shown(first)}", first.span),
+                        Note(f"`{function.source_name}` is {_shown(function)}", function.span),
                     ],
                     fix="give all functions of a table one signature",
                 )
@@ -185,9 +185,9 @@ def check_no_return(program: Program, sink: DiagnosticSink) -> None:
         returns = [node for node in walk(function.body) if isinstance(node, nodes.Return)]
         fix = 'end it with an endless loop, panic("...") or a call that does not return'
         if returns:
-            sink.error("E0704", f"{name} says NoReturn and returns here", returns[0].span, fix=fix)
+            sink.error("E0704", f"`{name}` says NoReturn and returns here", returns[0].span, fix=fix)
         elif not ends(function.body):
-            message = f"{name} says NoReturn, and its end can be reached"
+            message = f"`{name}` says NoReturn, and its end can be reached"
             sink.error("E0704", message, function.span, fix=fix)
 
 
@@ -201,8 +201,8 @@ def check_externs(program: Program, defined_symbols: Collection[str], sink: Diag
                 reported.add(callee)
                 sink.error(
                     "E0705",
-                    f"nothing in the image defines {callee.symbol}",
+                    f"nothing in the image defines `{callee.symbol}`",
                     site.span,
-                    notes=[Note(f"{callee.source_name} is declared extern here", callee.span)],
-                    fix=f'export a function under that name: @export("{callee.symbol}")',
+                    notes=[Note(f"`{callee.source_name}` is declared extern here", callee.span)],
+                    fix=f'export a function under that name: `@export("{callee.symbol}")`',
                 )

@@ -380,6 +380,21 @@ _ENUM_BASES: dict[type[Any], IntType] = {
 }
 
 
+_NO_HEAP = "there is no heap; an array is `Array[T] = array(n)`, a parameter that takes any length `Slice[T]`"
+_INSTEAD: dict[Any, str] = {
+    int: "int has no width; write u8, u16, u32, u64, i8, i16, i32 or i64",
+    float: "float does not exist: the dialect has integers only",
+    complex: "complex does not exist: the dialect has integers only",
+    bytes: "bytes does not exist; write Slice[u8]",
+    bytearray: "bytearray does not exist; write Slice[u8], or Array[u8] = array(n)",
+    list: f"list does not exist: {_NO_HEAP}",
+    dict: f"dict does not exist: {_NO_HEAP}",
+    set: f"set does not exist: {_NO_HEAP}",
+    object: "object is no type of the dialect; name the struct, or use a TypeVar",
+}
+"""Types of Python -> what to say of them."""
+
+
 def type_of(annotation: Any) -> Type:
     """The type that an annotation object (evaluated, not text) stands for.
 
@@ -413,8 +428,8 @@ def _class_type(cls: type[Any]) -> Type:
         return simple[cls]
     if cls.__module__ == integers.__name__ and cls.__name__ in INTEGERS:
         return INTEGERS[cls.__name__]
-    if cls is int:
-        raise BuildError("int has no width; write u8, u16, u32, u64, i8, i16, i32 or i64")
+    if cls in _INSTEAD:
+        raise BuildError(_INSTEAD[cls])
     if issubclass(cls, enums.EnumBase):
         return _enum_type(cls)
     if issubclass(cls, addresses.Distinct):
@@ -481,6 +496,8 @@ def _generic(annotation: Any, origin: Any) -> Type:
         return PerCpuType(f"PerCpu[{element.name}]", element)
     if origin is memory.FunctionTable:
         return FunctionTableType("FunctionTable", cast(FunctionType, type_of(arguments[0])))
+    if origin in _INSTEAD:
+        raise BuildError(_INSTEAD[origin])
     if origin is AbcCallable:
         parameters = tuple(type_of(parameter) for parameter in arguments[0])
         result = type_of(arguments[1])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-_BYTES_TEXT = "bytes are an Array[u8] or a Slice[u8]; utf8(text) gives those of a string"
+_BYTES_TEXT = "bytes are an `Array[u8]` or a `Slice[u8]`; `utf8(text)` gives those of a string"
 _NO_REFLECTION = "fields and functions are known at build time: name them directly"
 _LOOP = "write a for loop"
-_MESSAGE = 'give the value to a parameter of type Format in an f-string, as in log(f"{value:#x}")'
+_MESSAGE = 'give the value to a parameter of type Format in an f-string, as in `log(f"{value:#x}")`'
 _NO_HEAP = "there is no heap: use a local `name: Array[T] = array(n)` or a static object"
 
 LIBRARY_FUNCTIONS: dict[str, str] = {
@@ -17,15 +17,15 @@ LIBRARY_FUNCTIONS: dict[str, str] = {
     "bytearray": _BYTES_TEXT,
     "bytes": _BYTES_TEXT,
     "callable": _NO_REFLECTION,
-    "chr": "use {value:c} in a message to show a character",
+    "chr": "use `{value:c}` in a message to show a character",
     "complex": "the dialect has integers only",
     "delattr": _NO_REFLECTION,
     "dict": _NO_HEAP,
     "dir": _NO_REFLECTION,
-    "divmod": "write a // b and a % b",
+    "divmod": "write `a // b` and `a % b`",
     "eval": "code is compiled ahead of time; evaluate at module level, which runs at build time",
     "exec": "code is compiled ahead of time; execute at module level, which runs at build time",
-    "exit": "call panic(...) to stop, or return to the caller",
+    "exit": "call `panic(...)` to stop, or return to the caller",
     "filter": _LOOP,
     "float": "the dialect has integers only; scale the value, as in thousandths",
     "format": _MESSAGE,
@@ -35,35 +35,35 @@ LIBRARY_FUNCTIONS: dict[str, str] = {
     "hasattr": _NO_REFLECTION,
     "hash": "compute it from the fields",
     "hex": _MESSAGE,
-    "id": "use address_of(place).address",
+    "id": "use `address_of(place).address`",
     "input": "read from a device register",
-    "int": "say the width: u64(value), or truncate(u64, value) for the low bits",
+    "int": "say the width: `u64(value)`, or `truncate(u64, value)` for the low bits",
     "issubclass": _NO_REFLECTION,
     "iter": _LOOP,
     "list": _NO_HEAP,
     "locals": _NO_REFLECTION,
     "map": _LOOP,
-    "memoryview": "a[i:j] gives a Slice, which copies nothing",
+    "memoryview": "`a[i:j]` gives a Slice, which copies nothing",
     "next": _LOOP,
     "object": "declare a class under @struct",
     "oct": _MESSAGE,
     "open": "there are no files on target; at module level, which runs at build time, open() works",
-    "ord": "write the number, or index utf8(text)",
-    "pow": "write a loop, or a shift for powers of two; at module level ** works",
-    "print": 'call a console function with a parameter of type Format, as in log(f"cpu {index}")',
-    "quit": "call panic(...) to stop, or return to the caller",
+    "ord": "write the number, or index `utf8(text)`",
+    "pow": "write a loop, or a shift for powers of two; at module level `**` works",
+    "print": 'call a console function with a parameter of type Format, as in `log(f"cpu {index}")`',
+    "quit": "call `panic(...)` to stop, or return to the caller",
     "repr": _MESSAGE,
     "round": "the dialect has integers only",
-    "set": "use the bits of a word, or an Array[bool]",
+    "set": "use the bits of a word, or an `Array[bool]`",
     "setattr": _NO_REFLECTION,
     "sorted": "write the sort over an Array, in place",
     "str": _MESSAGE,
     "sum": _LOOP,
-    "super": "call the base's method by its class: Base.method(self)",
-    "tuple": "write the tuple with its elements: (a, b)",
+    "super": "call the base's method by its class: `Base.method(self)`",
+    "tuple": "write the tuple with its elements: `(a, b)`",
     "type": _NO_REFLECTION,
     "vars": _NO_REFLECTION,
-    "zip": "loop over range(len(first)) and index both",
+    "zip": "loop over `range(len(first))` and index both",
 }
 """Builtin function -> what to do instead; each completes "help: ..."."""
 
@@ -81,10 +81,10 @@ LANGUAGE_DECORATORS = (
 
 OTHER_DECORATORS: dict[str, str] = {
     "abstractmethod": "calls are resolved at build time: write the method in each struct",
-    "cache": "compute a table at module level with constant([...])",
-    "classmethod": "use @staticmethod and name the class",
-    "contextmanager": "write a struct with __enter__ and __exit__ and use it in `with`",
-    "lru_cache": "compute a table at module level with constant([...])",
+    "cache": "compute a table at module level with `constant([...])`",
+    "classmethod": "use `@staticmethod` and name the class",
+    "contextmanager": "write a struct with `__enter__` and `__exit__` and use it in `with`",
+    "lru_cache": "compute a table at module level with `constant([...])`",
     "overload": "give the parameter a TypeVar: the function is specialised for each type",
     "override": "leave it out: calls are resolved by the type of the reference",
     "property": "write a method and call it",

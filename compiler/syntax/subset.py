@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from compiler.program.nodes import Span
-from compiler.syntax.diagnostics import DiagnosticSink, Note
+from compiler.syntax.diagnostics import DiagnosticSink
 from compiler.syntax.library import LANGUAGE_DECORATORS, OTHER_DECORATORS
 from compiler.syntax.source import SourceFile
 from compiler.syntax.subset_expressions import ExpressionChecker
@@ -28,7 +28,7 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 def check_subset(
     function: FunctionNode, sink: DiagnosticSink, file: SourceFile, module_names: Collection[str] = frozenset()
 ) -> set[ast.AST]:
-    """Report what is not in the dialect in a function: decorators, parameters, body.
+    """Report what is not in the dialect in the body of a function.
 
     Gives the statements that hold something rejected (the innermost ones), which are not to be checked further; the
     function itself among them when nothing in it is. `module_names`: names that the module defines, so that a
@@ -37,6 +37,13 @@ def check_subset(
     checker = _FunctionChecker(function, sink, file, module_names)
     checker.check()
     return checker.rejected
+
+
+def check_signature(function: FunctionNode, sink: DiagnosticSink, file: SourceFile) -> bool:
+    """Report what is not in the dialect around a body: async, decorators, parameters, result. Whether all is well."""
+    count = len(sink.diagnostics)
+    _FunctionChecker(function, sink, file, frozenset()).check_signature()
+    return len(sink.diagnostics) == count
 
 
 def check_struct_body(cls: ast.ClassDef, sink: DiagnosticSink, file: SourceFile) -> bool:
@@ -57,30 +64,30 @@ def _check_member(statement: ast.stmt, is_first: bool, sink: DiagnosticSink, fil
         case ast.FunctionDef(name="__init__"):
             sink.error(
                 "E0133",
-                "a struct's constructor is made from its fields, __init__ would never run",
+                "a struct's constructor is made from its fields, `__init__` would never run",
                 _head_span(statement, file),
-                fix="write a @staticmethod that returns Value[...], and call that",
+                fix="write a `@staticmethod` that returns `Value[...]`, and call that",
             )
         case ast.FunctionDef(name=name) if _is_dunder(name) and name not in _STRUCT_METHODS:
             sink.error(
                 "E0133",
-                f"{name} has no meaning in a struct: operators and protocols are not looked up",
+                f"`{name}` has no meaning in a struct: operators and protocols are not looked up",
                 _head_span(statement, file),
                 fix="give the method a name and call it",
             )
         case ast.FunctionDef():
             pass
         case ast.AsyncFunctionDef():
-            sink.error("E0106", "there is no async code in the dialect", _head_span(statement, file), fix="write def")
+            sink.error("E0106", "there is no async code in the dialect", _head_span(statement, file), fix="write `def`")
         case ast.Assign(targets=[ast.Name(id=name)]):
             sink.error(
                 "E0133",
-                f"{name} has no type, so it is not a field",
+                f"`{name}` has no type, so it is not a field",
                 span,
-                fix=f"write {name}: u64 = ... for a field, or move a constant to module level",
+                fix=f"write `{name}: u64 = ...` for a field, or move a constant to module level",
             )
         case ast.Expr(value=ast.Constant(value=value)) if value is ...:
-            sink.error("E0130", "`...` does not declare anything", span, fix="write pass for a struct without fields")
+            sink.error("E0130", "`...` does not declare anything", span, fix="write `pass` for a struct without fields")
         case _:
             sink.error(
                 "E0133",
@@ -130,21 +137,23 @@ class _FunctionChecker(ExpressionChecker):
         self.function = function
 
     def check(self) -> None:
-        """Check the whole function."""
-        if isinstance(self.function, ast.AsyncFunctionDef):
-            self.rejected.add(self.function)
-            self.report_head("E0106", "there is no async code in the dialect", "write def")
-            return
+        """Check the body."""
         if not self._check_depth():
             self.rejected.add(self.function)
-            return
-        for decorator in self.function.decorator_list:
-            self._decorator(decorator)
-        self._parameters(self.function.args)
-        if self.function.returns is None:
-            self.report_head("E0131", f"{self.function.name} does not say what it returns", "write -> None or a type")
-        if not self._is_declaration():
+        elif not self._is_declaration():
             self.block(self.function.body)
+
+    def check_signature(self) -> None:
+        """Check what stands around the body."""
+        function = self.function
+        if isinstance(function, ast.AsyncFunctionDef):
+            self.report_head("E0106", "there is no async code in the dialect", "write `def`")
+        for decorator in function.decorator_list:
+            self._decorator(decorator)
+        self._parameters(function.args)
+        if function.returns is None:
+            message = f"`{function.name}` does not say what it returns"
+            self.report_head("E0131", message, "write `-> None`, or the type of its result")
 
     def report_head(self, code: str, message: str, fix: str) -> None:
         """Report at the `def` line."""
@@ -176,23 +185,25 @@ class _FunctionChecker(ExpressionChecker):
         name = target.attr if isinstance(target, ast.Attribute) else target.id if isinstance(target, ast.Name) else ""
         if name in LANGUAGE_DECORATORS:
             return
-        fix = OTHER_DECORATORS.get(name, f"remove it; those of the dialect are {', '.join(LANGUAGE_DECORATORS)}")
-        self.report(node, "E0132", f"@{self.source(target)} is not a decorator of the dialect", fix)
+        fix = OTHER_DECORATORS.get(name, f"remove it; the decorators are {', '.join(LANGUAGE_DECORATORS)}")
+        self.report(node, "E0132", f"`@{self.source(target)}` is not a decorator of the dialect", fix)
 
     def _parameters(self, arguments: ast.arguments) -> None:
         for parameter, stars in ((arguments.vararg, "*"), (arguments.kwarg, "**")):
-            if parameter is not None:
+            if parameter is not None and self.function.name != "__exit__":
                 self.report(
                     parameter,
                     "E0111",
-                    f"{stars}{parameter.arg} takes any number of arguments",
-                    "name each parameter, or take a Slice[T]",
+                    f"`{stars}{parameter.arg}` takes any number of arguments",
+                    "name each parameter, or take a `Slice[T]`",
                 )
         positional = [*arguments.posonlyargs, *arguments.args]
         for index, parameter in enumerate([*positional, *arguments.kwonlyargs]):
             is_self = index == 0 and parameter.arg in ("self", "cls")
             if parameter.annotation is None and not is_self:
-                self.report(parameter, "E0131", f"parameter {parameter.arg} has no type", f"write {parameter.arg}: u64")
+                self.report(
+                    parameter, "E0131", f"parameter `{parameter.arg}` has no type", f"write `{parameter.arg}: u64`"
+                )
         for default in [*arguments.defaults, *arguments.kw_defaults]:
             if default is not None:
                 self.expression(default)
@@ -265,8 +276,8 @@ class _FunctionChecker(ExpressionChecker):
                 self.report(
                     target,
                     "E0127",
-                    f"{self.source(target)} cannot be {verb}",
-                    "write a flat list of names, as in a, b = pair()",
+                    f"`{self.source(target)}` cannot be {verb}",
+                    "write a flat list of names, as in `a, b = pair()`",
                 )
 
     def _expression_statement(self, node: ast.Expr, value: ast.expr) -> None:
@@ -276,16 +287,18 @@ class _FunctionChecker(ExpressionChecker):
             case ast.Constant(value=str()):
                 pass
             case ast.Constant(value=constant) if constant is ...:
-                self.report(node, "E0130", "`...` is the body of extern functions only", "write pass")
+                self.report(node, "E0130", "`...` is the body of extern functions only", "write `pass`")
             case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
-                fix = f"write {self.source(left)} = {self.source(right)} to assign, or assert ... to check"
+                fix = f"`{self.source(left)} = {self.source(right)}` assigns, `assert {self.source(value)}` checks"
                 self.report(node, "E0128", "the comparison's result is not used", fix)
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
                 self.expression(value)
             case _:
                 self.expression(value)
-                fix = "call it with ()" if isinstance(value, ast.Name | ast.Attribute) else "remove it"
-                self.report(node, "E0128", f"{self.source(value)} has no effect as a statement", fix)
+                fix = (
+                    f"call it: `{self.source(value)}()`" if isinstance(value, ast.Name | ast.Attribute) else "remove it"
+                )
+                self.report(node, "E0128", f"`{self.source(value)}` has no effect as a statement", fix)
 
     def _assert_message(self, message: ast.expr | None) -> None:
         if message is None:
@@ -296,8 +309,8 @@ class _FunctionChecker(ExpressionChecker):
         self.report(
             message,
             "E0134",
-            "the message of an assert is a literal that is kept outside the image",
-            'write assert condition, "text"; values are in the panic report\'s registers',
+            "the message of an assert is a literal: the image holds the number of a text, not code that makes one",
+            'write `assert condition, "text"`',
         )
 
     def _compound(self, node: ast.If | ast.While | ast.For | ast.With | ast.Match) -> None:
@@ -332,7 +345,7 @@ class _FunctionChecker(ExpressionChecker):
                 otherwise[0],
                 "E0118",
                 f"a {loop} loop has no else in the dialect",
-                "set a bool before `break` and test it after the loop, or return from a function of its own",
+                "set a bool before `break` and test it after the loop, or make the loop a function that returns",
             )
 
     def _with_item(self, item: ast.withitem) -> None:
@@ -346,7 +359,7 @@ class _FunctionChecker(ExpressionChecker):
                 self.rejected.add(node)
                 self.sink.error(
                     "E0101",
-                    f"{node.name} is defined inside a function",
+                    f"`{node.name}` is defined inside a function",
                     _head_span(node, self.file),
                     fix="move it to module level and pass what it needs as arguments",
                 )
@@ -354,7 +367,7 @@ class _FunctionChecker(ExpressionChecker):
                 self.rejected.add(node)
                 self.sink.error(
                     "E0102",
-                    f"{node.name} is defined inside a function",
+                    f"`{node.name}` is defined inside a function",
                     _head_span(node, self.file),
                     fix="move the class to module level",
                 )
@@ -370,15 +383,21 @@ class _FunctionChecker(ExpressionChecker):
         match node:
             case ast.Try() | ast.TryStar():
                 head.end_col_offset = node.col_offset + len("try")
-                fix = "return T | SomeErrorEnum and test it with isinstance; `with` releases resources on every exit"
+                fix = (
+                    "return `T | SomeErrorEnum` and test it with isinstance(); `with` releases resources on every exit"
+                )
                 self.report(head, "E0107", "there are no exceptions on target", fix)
             case ast.Raise():
-                fix = 'return a member of an ErrorEnum, or call panic("...") where nothing can go on'
+                fix = 'return a member of an ErrorEnum, or call `panic("...")` where nothing can go on'
                 self.report(node, "E0108", "there are no exceptions on target", fix)
             case ast.Global() | ast.Nonlocal():
-                notes = [Note("names of modules are constants; what changes is a field of a static object")]
                 fix = "declare `state: State = static(State())` at module level and assign to its fields"
-                self.report(node, "E0109", f"{name.lower()} would rebind {', '.join(node.names)}", fix, notes)
+                self.report(
+                    node,
+                    "E0109",
+                    f"`{name.lower()}` would rebind {', '.join(node.names)}, and names of modules are constants",
+                    fix,
+                )
             case ast.Delete():
                 self.report(node, "E0110", "nothing is deleted at run time: there is no heap", "remove the statement")
             case ast.AsyncFor() | ast.AsyncWith():

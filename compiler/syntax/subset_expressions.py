@@ -77,10 +77,10 @@ class ExpressionChecker:
             return
         match node.value:
             case float() | complex():
-                fix = "scale the value and use an integer, as in thousandths; for an exact number write it without ."
-                self.report(node, "E0122", f"{self.source(node)} is not an integer", fix)
+                fix = "scale the value, as in thousandths; a whole number is written without a point"
+                self.report(node, "E0122", f"`{self.source(node)}` is not an integer", fix)
             case bytes():
-                self.report(node, "E0123", "bytes literals are not values", 'write utf8("text") for a Slice[u8]')
+                self.report(node, "E0123", "bytes literals are not values", 'write `utf8("text")` for a Slice[u8]')
             case str() as text:
                 self._check_text(node, text)
             case value if value is ...:
@@ -103,16 +103,18 @@ class ExpressionChecker:
                 self.report(node, "E0120", "strings are not computed with at run time: there is no heap", fix)
             return
         if isinstance(operator, ast.MatMult):
-            self.report(node, "E0115", "@ multiplies matrices, which the dialect does not have", "write * or a loop")
+            self.report(
+                node, "E0115", "`@` multiplies matrices, which the dialect does not have", "write `*`, or a loop"
+            )
         if not isinstance(operator, ast.Div | ast.Pow) or (self._is_build_time(left) and self._is_build_time(right)):
             return
         if isinstance(operator, ast.Div):
-            fix = f"write {self.source(left)} // {self.source(right)}, which rounds down"
-            self.report(node, "E0113", "/ gives a fraction in Python, and the dialect has integers only", fix)
+            fix = f"write `{self.source(left)} // {self.source(right)}`, which rounds down"
+            self.report(node, "E0113", "`/` gives a fraction in Python, and the dialect has integers only", fix)
         else:
             is_two = isinstance(left, ast.Constant) and left.value == 2
-            fix = f"write 1 << {self.source(right)}" if is_two else "write the multiplications, or a loop"
-            self.report(node, "E0114", "** of values that are not build-time constants", fix)
+            fix = f"write `1 << {self.source(right)}`" if is_two else "write the multiplications, or a loop"
+            self.report(node, "E0114", "`**` is for build-time constants only", fix)
 
     def _is_build_time(self, node: ast.expr) -> bool:
         """Whether no local and no call is involved, so that the value may be a constant."""
@@ -129,16 +131,17 @@ class ExpressionChecker:
                 self.expression(operand)
         for operator, first, second in zip(operators, operands, operands[1:], strict=False):
             if isinstance(operator, ast.In | ast.NotIn):
-                self._membership(first, second)
+                self._membership(operator, first, second)
             elif isinstance(operator, ast.Is | ast.IsNot):
                 self._identity(operator, first, second)
 
-    def _membership(self, first: ast.expr, second: ast.expr) -> None:
+    def _membership(self, operator: ast.cmpop, first: ast.expr, second: ast.expr) -> None:
         """`in` takes a tuple of values; what else may stand there is decided when types are known."""
         message = "`in` tests for one of several values, listed in parentheses"
         if isinstance(second, ast.List | ast.Set):
+            word = "in" if isinstance(operator, ast.In) else "not in"
             listed = ", ".join(self.source(item) for item in second.elts)
-            self.report(second, "E0117", message, f"write `{self.source(first)} in ({listed})`")
+            self.report(second, "E0117", message, f"write `{self.source(first)} {word} ({listed})`")
         elif isinstance(second, ast.Call) and isinstance(second.func, ast.Name) and second.func.id == "range":
             self.report(second, "E0117", message, "write a chained comparison, as in `low <= x < high`")
 
@@ -148,9 +151,9 @@ class ExpressionChecker:
             if not isinstance(side, ast.Constant) or side.value is None:
                 continue
             if isinstance(side.value, bool):
-                fix = f"write {self.source(other)}" if side.value is is_same else f"write not {self.source(other)}"
+                fix = f"write `{self.source(other)}`" if side.value is is_same else f"write `not {self.source(other)}`"
             else:
-                fix = f"write {self.source(other)} {'==' if is_same else '!='} {self.source(side)}"
+                fix = f"write `{self.source(other)} {'==' if is_same else '!='} {self.source(side)}`"
             message = (
                 "`is` compares objects, and numbers have no identity"
                 if is_same
@@ -162,23 +165,25 @@ class ExpressionChecker:
     def _call(self, node: ast.Call) -> None:
         match node.func:
             case ast.Name(id=name) if name in LIBRARY_FUNCTIONS and not self._is_defined(name):
-                message = f"{name}() is a function of Python's library, which is not on the target"
+                message = f"`{name}()` is a function of Python's library, which is not on the target"
                 self.report(node.func, "E0121", message, LIBRARY_FUNCTIONS[name])
             case ast.Attribute(value=ast.Constant(value=str()) | ast.JoinedStr(), attr=name):
                 fix = "format a message with an f-string given to a parameter of type Format"
-                self.report(node.func, "E0120", f"strings have no method {name} at run time: there is no heap", fix)
+                self.report(node.func, "E0120", f"strings have no method `{name}` at run time: there is no heap", fix)
             case _:
                 self.expression(node.func)
         for argument in [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg is not None)]:
             if isinstance(argument, ast.JoinedStr):
                 self._message(argument)
             elif isinstance(argument, ast.Starred):
-                self.report(argument, "E0111", "* passes any number of arguments", "write each argument")
+                self.report(argument, "E0111", "`*` passes any number of arguments", "write each argument")
             else:
                 self.expression(argument)
         for keyword in node.keywords:
             if keyword.arg is None:
-                self.report(keyword, "E0111", "** passes any number of arguments", "write each argument as name=value")
+                self.report(
+                    keyword, "E0111", "`**` passes any number of arguments", "write each argument as `name=value`"
+                )
 
     def _is_defined(self, name: str) -> bool:
         return name in self.local_names or name in self.module_names
@@ -191,8 +196,10 @@ class ExpressionChecker:
                 continue
             self.expression(part.value)
             if part.conversion != -1:
-                text = f"!{chr(part.conversion)} is not a conversion of messages"
-                self.report(part.value, "E0129", text, "use {x}, {x:d}, {x:x}, {x:#x} or {x:c}, with a width if needed")
+                text = f"`!{chr(part.conversion)}` is not a conversion of messages"
+                self.report(
+                    part.value, "E0129", text, "use `{x}`, `{x:x}`, `{x:#x}` or `{x:c}`, with a width if needed"
+                )
             if isinstance(part.format_spec, ast.JoinedStr):
                 self._format_spec(part.format_spec)
 
@@ -207,13 +214,13 @@ class ExpressionChecker:
         match index:
             case ast.Slice(lower=lower, upper=upper, step=step):
                 if step is not None:
-                    fix = "loop with range(start, stop, step) and index"
+                    fix = "loop with `range(start, stop, step)` and index"
                     self.report(step, "E0124", "a slice with a step is not a run of elements", fix)
                 for bound in (lower, upper):
                     if bound is not None:
                         self.expression(bound)
             case ast.Tuple():
-                fix = "index an array of arrays as a[i][j]"
+                fix = "index an array of arrays as `a[i][j]`"
                 self.report(index, "E0124", "several indexes at once", fix)
             case _:
                 self.expression(index)
@@ -221,7 +228,7 @@ class ExpressionChecker:
     def _unsupported_expression(self, node: ast.expr) -> None:
         match node:
             case ast.Lambda():
-                fix = "write a function at module level; a parameter of type Const[Callable[[...], T]] takes it"
+                fix = "write a function at module level; a parameter of type `Const[Callable[[...], T]]` takes it"
                 self.report(node, "E0103", "there are no lambdas: a function has a name in backtraces", fix)
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
                 kind = "a generator expression" if isinstance(node, ast.GeneratorExp) else "a comprehension"
@@ -235,9 +242,9 @@ class ExpressionChecker:
             case ast.List():
                 self.report(node, "E0112", "a list would need a heap", _NO_DISPLAY)
             case ast.Set():
-                self.report(node, "E0112", "a set would need a heap", "use the bits of a word, or an Array[bool]")
+                self.report(node, "E0112", "a set would need a heap", "use the bits of a word, or an `Array[bool]`")
             case ast.Dict():
-                fix = "use match, or a table at module level with constant([...])"
+                fix = "use `match`, or a table at module level: `NAME: Array[T] = constant([...])`"
                 self.report(node, "E0112", "a dict would need a heap", fix)
             case ast.Starred():
                 self.report(node, "E0125", "a starred expression stands for any number of values", "write each value")

@@ -36,15 +36,18 @@ def test_recursion_names_the_cycle_and_its_calls() -> None:
     h.body = (call(f, line=5),)
     (found,) = findings(outside, f, g, h)
     assert found.code == "E0701"
-    assert found.message == "f calls g, which calls h, which calls f: the stack they need has no bound"
+    assert found.message == "`f` calls `g`, which calls `h`, which calls `f`: the stack they need has no bound"
     assert found.span == at(2)
-    assert [(note.message, note.span) for note in found.notes] == [("g calls h here", at(3)), ("h calls f here", at(5))]
+    assert [(note.message, note.span) for note in found.notes] == [
+        ("`g` calls `h` here", at(3)),
+        ("`h` calls `f` here", at(5)),
+    ]
 
 
 def test_recursion_through_itself_a_table_and_a_block() -> None:
     f = function("f", [])
     f.body = (call(f, line=7),)
-    assert findings(f)[0].message == "f calls itself, so the stack it needs has no bound"
+    assert findings(f)[0].message == "`f` calls itself, so the stack it needs has no bound"
     g = function("g", [])
     table = Table("app.T", [g], HERE)
     g.body = (nodes.Evaluate(nodes.TableCall(table, const(0), (), g.result, at(8)), at(8)),)
@@ -74,11 +77,11 @@ def test_locks_out_of_order_through_a_call() -> None:
     f = function("f", [call(HIGH, line=2), call(middle, line=3), call(HIGH_EXIT)])
     (found,) = findings(f, middle, inner, *LOCKS)
     assert found.code == "E0702"
-    assert found.message == "Low (rank 1) is taken by the call of middle while High (rank 2) is held"
+    assert found.message == "Low (rank 1) is taken by the call of `middle` while High (rank 2) is held"
     assert found.span == at(3)
     assert [(note.message, note.span) for note in found.notes] == [
         ("High is taken here", at(2)),
-        ("which calls inner here", at(4)),
+        ("which calls `inner` here", at(4)),
         ("Low is taken here", at(5)),
     ]
 
