@@ -1,6 +1,7 @@
 """Machine code as instructions: address, word, text, and where it refers to.
 
-capstone decodes; words that it does not know are shown as `.word`. This module alone in `compiler.inspect` touches it.
+capstone decodes; words that it does not know are shown as `.word`. System registers and SYS instructions are named by
+our own table, which knows more of them. This module alone in `compiler.inspect` touches capstone.
 """
 
 import functools
@@ -10,6 +11,8 @@ from typing import Any
 
 import capstone
 from capstone import arm64_const
+
+from compiler.language.register_table import SystemEncoding, find_instruction, name_of
 
 INSTRUCTION_SIZE_BYTES = 4
 ADR_MNEMONICS = ("adr", "adrp")
@@ -43,6 +46,9 @@ def disassemble(code: bytes, address: int) -> Iterator[Instruction]:
 
 def _instruction(word: bytes, address: int, pages: dict[str, int]) -> Instruction:
     number = int.from_bytes(word, "little")
+    system = _system(number)
+    if system is not None:
+        return Instruction(address, number, *system)
     decoded: Any = next(_decoder().disasm(word, address, 1), None)
     if decoded is None:
         return Instruction(address, number, ".word", f"{number:#010x}")
@@ -55,6 +61,23 @@ def _instruction(word: bytes, address: int, pages: dict[str, int]) -> Instructio
         pages[str(decoded.reg_name(operands[0].reg))] = int(operands[1].imm)
         refers_to = None
     return Instruction(address, number, mnemonic, str(decoded.op_str), refers_to)
+
+
+def _system(word: int) -> tuple[str, str] | None:
+    """Mnemonic and operands of MRS, MSR (register) and of the SYS instructions that the table names."""
+    if word & 0xFFC00000 != 0xD5000000 or word >> 19 & 3 == 0:
+        return None
+    encoding = SystemEncoding(word >> 19 & 3, word >> 16 & 7, word >> 12 & 15, word >> 8 & 15, word >> 5 & 7)
+    name = name_of(encoding).lower()
+    transfer = "xzr" if word & 31 == 31 else f"x{word & 31}"
+    is_read = bool(word >> 21 & 1)
+    if encoding.op0 >= 2:
+        return ("mrs", f"{transfer}, {name}") if is_read else ("msr", f"{name}, {transfer}")
+    group, _, operation = name.partition(" ")
+    instruction = find_instruction(group, operation)
+    if instruction is None or is_read:
+        return None
+    return group, f"{operation}, {transfer}" if instruction.takes_register else operation
 
 
 def _target(decoded: Any, operands: list[Any], mnemonic: str, pages: dict[str, int]) -> int | None:
