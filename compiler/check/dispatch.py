@@ -13,6 +13,7 @@ from compiler.check import (
     constants,
     expressions,
     loops,
+    matching,
     memory,
     names,
     numbers,
@@ -48,6 +49,7 @@ STATEMENTS: dict[type[ast.stmt], StatementRule] = {
     ast.Return: statements.return_statement,
     ast.Assert: statements.assert_statement,
     ast.With: statements.with_statement,
+    ast.Match: matching.match_statement,
     ast.Pass: statements.skip,
 }
 RULES = Rules(EXPRESSIONS, STATEMENTS, coercion.coerce, constants.default_constant, calls.call_bound)
