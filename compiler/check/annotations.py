@@ -162,9 +162,7 @@ class Annotations:
         except AnnotationError as error:
             return fn.fail("E0306", str(error), node)
 
-    def type_of(
-        self, fn: FunctionChecker, annotation: Any, node: ast.AST, array: ArrayValue | None = None
-    ) -> Type:
+    def type_of(self, fn: FunctionChecker, annotation: Any, node: ast.AST, array: ArrayValue | None = None) -> Type:
         """The type of a local; `array` gives an Array its length."""
         try:
             kind = array_type(annotation, array) if array is not None else type_of(annotation)
@@ -185,10 +183,8 @@ class Annotations:
         except BuildError:
             return None
 
-    def declared(
-        self, function: python_types.FunctionType, node: ast.FunctionDef, self_type: Type | None
-    ) -> Declared:
-        """A function's signature. `self_type` is the type of the first parameter of a method. Raises AnnotationError."""
+    def declared(self, function: python_types.FunctionType, node: ast.FunctionDef, self_type: Type | None) -> Declared:
+        """A function's signature; `self_type` is the type of a method's first parameter. Raises AnnotationError."""
         namespace = namespace_of(function)
         arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
         defaults: dict[str, Any] = dict(function.__kwdefaults__ or {})

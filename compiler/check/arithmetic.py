@@ -48,7 +48,12 @@ def binary(fn: FunctionChecker, node: ast.BinOp, expected: Type | None) -> Resul
 
 
 def operate(
-    fn: FunctionChecker, op: ast.operator, left: Result, right: Result, node: ast.BinOp | ast.AugAssign, hint: Type | None
+    fn: FunctionChecker,
+    op: ast.operator,
+    left: Result,
+    right: Result,
+    node: ast.BinOp | ast.AugAssign,
+    hint: Type | None,
 ) -> Result:
     """The operation on operands already checked."""
     left_tree, right_tree = _operand_trees(node)
@@ -139,7 +144,9 @@ def mixed_signs(
 ) -> None:
     """Report operands without a common type."""
     signed, other, tree = (left, right, right_tree) if left.signed else (right, left, left_tree)
-    wide = signed if signed.bits > other.bits else next((k for k in ("i16", "i32", "i64") if int(k[1:]) > other.bits), "")
+    wide = (
+        signed if signed.bits > other.bits else next((k for k in ("i16", "i32", "i64") if int(k[1:]) > other.bits), "")
+    )
     target = wide if isinstance(wide, str) else wide.name
     text = fn.text(tree)
     fix = f"`{target}({text})`" if target else f"convert one of them, such as `{signed.name}({text})`"
@@ -181,7 +188,9 @@ def _shift(
     if isinstance(right, Known):
         count = int(right.object)
         if not 0 <= count < kind.bits:
-            fn.fail("E0315", f"shift count {count} is not in 0 to {kind.bits - 1}, the width of {kind.name}", right_tree)
+            fn.fail(
+                "E0315", f"shift count {count} is not in 0 to {kind.bits - 1}, the width of {kind.name}", right_tree
+            )
         amount: Expression = Constant(value_types.U64, count)
         if op is BinaryOp.SHR or count == 0:
             overflow = Overflow.PROVEN
@@ -243,9 +252,7 @@ def _folded_type(
     return common
 
 
-def _distinct(
-    fn: FunctionChecker, op: BinaryOp, left: Result, right: Result, node: ast.BinOp | ast.AugAssign
-) -> Value:
+def _distinct(fn: FunctionChecker, op: BinaryOp, left: Result, right: Result, node: ast.BinOp | ast.AugAssign) -> Value:
     """Address plus or minus bytes; the difference of two addresses of a kind."""
     left_tree, right_tree = _operand_trees(node)
     kind = _type(left)

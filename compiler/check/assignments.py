@@ -45,7 +45,8 @@ def assign(fn: FunctionChecker, node: ast.Assign) -> None:
         result = fn.expression(node.value, hint)
         assign_name(fn, target, result, node.value, None)
     else:
-        _assign_place(fn, target, node.value)
+        place = _writable(fn, target)
+        store_result(fn, place, fn.expression(node.value, place.type), target, node.value)
 
 
 def assign_annotated(fn: FunctionChecker, node: ast.AnnAssign) -> None:
@@ -132,7 +133,9 @@ def _check_assignable(fn: FunctionChecker, variable: Variable, target: ast.Name)
     if variable.type is ERROR:
         raise Abandon
     if variable.fixed:
-        fn.fail("E0403", f"`{variable.name}` is a {variable.fixed} and cannot be assigned", target, fix="use another name")
+        fn.fail(
+            "E0403", f"`{variable.name}` is a {variable.fixed} and cannot be assigned", target, fix="use another name"
+        )
 
 
 def _another_type(fn: FunctionChecker, variable: Variable, kind: Type, tree: ast.AST) -> None:
@@ -176,9 +179,7 @@ def _inferred(fn: FunctionChecker, result: Result, tree: ast.expr) -> Value:
     return fn.run_time(result, tree)
 
 
-def _first_fresh(
-    fn: FunctionChecker, target: ast.Name, fresh: Fresh, tree: ast.expr, kind: Type | None
-) -> Variable:
+def _first_fresh(fn: FunctionChecker, target: ast.Name, fresh: Fresh, tree: ast.expr, kind: Type | None) -> Variable:
     if kind is not None and kind != fresh.type and not _same_by_value(kind, fresh.type):
         if fresh.tag is None:
             value = fn.program.rules.coerce(fn, fresh, kind, tree)
@@ -293,14 +294,21 @@ def _rebind_outcome(fn: FunctionChecker, variable: Variable, result: Result, tre
     fn.fail("E0505", message, tree, fix=f"use another name; found {describe(result)}")
 
 
-def _assign_place(fn: FunctionChecker, target: ast.expr, tree: ast.expr) -> None:
+def _writable(fn: FunctionChecker, target: ast.expr) -> Place:
+    """The place that a plain assignment writes."""
     place = target_place(fn, target)
     if place.readonly:
-        fn.fail("E0507", f"`{fn.text(target)}` is part of a read-only table", target, fix="declare it with `static(...)`")
+        fix = "declare the table with `static(...)`"
+        fn.fail("E0507", f"`{fn.text(target)}` is part of a read-only table", target, fix=fix)
     if isinstance(place.type, AtomicType):
-        fix = f"`{fn.text(target)}.store({fn.text(tree)})`"
-        fn.fail("E0511", f"`{fn.text(target)}` is atomic and is written by its methods only", target, fix=fix)
-    result = fn.expression(tree, place.type)
+        text = fn.text(target)
+        fix = f"`{text}.store(...)`, or `{text}.fetch_add(...)` and its kin"
+        fn.fail("E0511", f"`{text}` is atomic and is written by its methods only", target, fix=fix)
+    return place
+
+
+def store_result(fn: FunctionChecker, place: Place, result: Result, target: ast.expr, tree: ast.expr) -> None:
+    """Store a result at a place, with the rules of structs and of memory that ends with the function."""
     if is_reference(place.type):
         _store_struct(fn, place, result, target, tree)
         return
@@ -339,11 +347,11 @@ def target_place(fn: FunctionChecker, target: ast.expr) -> Place:
                 return places.field_place(value, field)
         if isinstance(value.type, PtrType) and target.attr == "value":
             return pointer_place(value)
-        if isinstance(value.type, OptionalType | ResultType) or isinstance(value.type, StructType):
+        if isinstance(value.type, OptionalType | ResultType | StructType):
             value_attribute(fn, value, target)
         message = f"`{target.attr}` of {value.type.name} cannot be assigned"
-        fix = "`.replace(...)` gives a changed word" if hasattr(value.type, "fields") else None
-        fn.fail("E0510", message, target, fix=fix)
+        hint = "`.replace(...)` gives a changed word" if hasattr(value.type, "fields") else None
+        fn.fail("E0510", message, target, fix=hint)
     if isinstance(target, ast.Subscript):
         base = fn.expression(target.value)
         if isinstance(base, Bound):
@@ -378,9 +386,10 @@ def _unpack(fn: FunctionChecker, target: ast.Tuple, tree: ast.expr) -> None:
     if len(parts) != len(target.elts):
         fn.fail("E0301", f"{len(parts)} values for {len(target.elts)} targets", tree)
     for item, part in zip(target.elts, parts, strict=True):
-        if not isinstance(item, ast.Name):
-            fn.fail("E0127", "only names are assigned together", item)
-        assign_name(fn, item, part, tree, None)
+        if isinstance(item, ast.Name):
+            assign_name(fn, item, part, tree, None)
+        else:
+            store_result(fn, _writable(fn, item), part, item, tree)
 
 
 def assign_augmented(fn: FunctionChecker, node: ast.AugAssign) -> None:
@@ -397,12 +406,7 @@ def assign_augmented(fn: FunctionChecker, node: ast.AugAssign) -> None:
         result = operate(fn, node.op, left, right, node, hint)
         assign_name(fn, node.target, result, node.value, None)
         return
-    place = target_place(fn, node.target)
-    if isinstance(place.type, AtomicType):
-        fix = f"`{fn.text(node.target)}.fetch_add(...)`"
-        fn.fail("E0511", f"`{fn.text(node.target)}` is atomic and is changed by its methods only", node.target, fix=fix)
-    if place.readonly:
-        fn.fail("E0507", f"`{fn.text(node.target)}` is part of a read-only table", node.target)
+    place = _writable(fn, node.target)
     held = Place(place.type, fn.hold(place.address, fn.span(node.target)), place.align)
     left = places.load(fn, held)
     right = fn.expression(node.value, None if isinstance(node.op, ast.LShift | ast.RShift) else left.type)
@@ -431,4 +435,3 @@ def _poison_name(fn: FunctionChecker, name: str, span: Span) -> None:
         fn.variables[name] = Variable(name, ERROR, span)
     else:
         fn.flow.assigned.add(variable)
-

@@ -39,7 +39,8 @@ from compiler.language.types import (
     ValueType,
     type_of,
 )
-from compiler.program.nodes import Assign, Call, Constant, Evaluate, Expression, ReadLocal, Sequence as SequenceNode, Statement
+from compiler.program.nodes import Assign, Call, Constant, Evaluate, Expression, ReadLocal, Statement
+from compiler.program.nodes import Sequence as SequenceNode
 from compiler.program.program import Function
 
 
@@ -67,20 +68,20 @@ def call_result(fn: FunctionChecker, callee: Result, node: ast.Call, expected: T
     """The call of something already checked."""
     intrinsics = fn.program.intrinsics
     if isinstance(callee, Bound):
-        if callee.function is not None:
-            rule = intrinsics.functions.get(callee.function)
-            if rule is not None:
-                return intrinsics.call_method(fn, callee, node, expected)
-            return call_method(fn, callee, node)
-        return intrinsics.call_method(fn, callee, node, expected)
+        rule = intrinsics.method(callee)
+        if rule is not None:
+            return rule(fn, callee, node, expected)
+        if callee.function is None:
+            fn.fail("E0310", f"`{fn.text(node.func)}` cannot be called", node.func)
+        return call_method(fn, callee, node)
     if not isinstance(callee, Known):
         fn.fail("E0310", f"`{fn.text(node.func)}` is {describe(callee)} and cannot be called", node.func)
     found = callee.object
-    rule = intrinsics.find(found)
-    if rule is not None:
-        return rule(fn, node, expected)
+    rule_of_function = intrinsics.find(found)
+    if rule_of_function is not None:
+        return rule_of_function(fn, node, expected)
     if isinstance(found, python_types.MethodType):
-        return _class_method(fn, found, node)
+        return _method_of_object(fn, found, node, expected)
     if isinstance(found, python_types.FunctionType):
         if fn.program.is_dialect(found):
             return call_function(fn, found, None, [Argument(tree) for tree in node.args], node)
@@ -92,15 +93,19 @@ def call_result(fn: FunctionChecker, callee: Result, node: ast.Call, expected: T
     return _known_call(fn, callee, node)
 
 
-def _class_method(fn: FunctionChecker, found: python_types.MethodType, node: ast.Call) -> Result:
-    rule = fn.program.intrinsics.functions.get(found.__func__)
+def _method_of_object(
+    fn: FunctionChecker, found: python_types.MethodType, node: ast.Call, expected: Type | None
+) -> Result:
+    """A method of a class or of a build-time object."""
+    function: Any = found.__func__
+    receiver = Known(found.__self__)
+    rule = fn.program.intrinsics.method(Bound(receiver, function.__name__, function))
     if rule is not None:
-        return fn.program.intrinsics.call_method(
-            fn, Bound(Known(found.__self__), found.__func__.__name__, found.__func__), node, None
-        )
-    receiver = Argument(node.func, Known(found.__self__))
-    arguments = [receiver, *(Argument(tree) for tree in node.args)]
-    return call_function(fn, found.__func__, None, arguments, node)  # type: ignore[arg-type]
+        return rule(fn, Bound(receiver, function.__name__, function), node, expected)
+    if not isinstance(function, python_types.FunctionType) or not fn.program.is_dialect(function):
+        return _known_call(fn, Known(found), node)
+    arguments = [Argument(node.func, receiver), *(Argument(tree) for tree in node.args)]
+    return call_function(fn, function, None, arguments, node)
 
 
 def _known_call(fn: FunctionChecker, callee: Known, node: ast.Call) -> Result:
@@ -162,9 +167,31 @@ def call_function(
             if argument.result is None:
                 fn.expression(argument.tree)
         raise Abandon
-    bound, in_order = _bind(fn, function, declared, arguments, node)
     bindings: dict[Any, Type] = {}
     constants: dict[str, Known] = {}
+    values, prelude = bind_values(fn, function, declared, arguments, node, bindings, constants)
+    if has_variables(substitute(declared.result, bindings)):
+        fn.fail("E0314", f"the result type {declared.result.name} does not follow from the arguments", node)
+    target = fn.program.request(function, owner_type(fn, function, receiver), bindings, constants)
+    if target is None:
+        raise Abandon
+    return _call_node(fn, target, values, prelude, node)
+
+
+def bind_values(
+    fn: FunctionChecker,
+    function: python_types.FunctionType,
+    declared: Declared,
+    arguments: Sequence[Argument],
+    node: ast.Call,
+    bindings: dict[Any, Type],
+    constants: dict[str, Known],
+) -> tuple[list[Value], tuple[Statement, ...]]:
+    """Run-time arguments in the order of the parameters, and what is evaluated before them.
+
+    Fills in what TypeVars and compile-time parameters stand for.
+    """
+    bound, in_order = _bind(fn, function, declared, arguments, node)
     values: list[tuple[Parameter, Value]] = []
     failed = False
     for parameter, argument in bound:
@@ -177,13 +204,9 @@ def call_function(
             values.append((parameter, value))
     if failed:
         raise Abandon
-    _check_bindings(fn, declared, bindings, node)
-    target = fn.program.request(function, owner_type(fn, function, receiver), bindings, constants)
-    if target is None:
-        raise Abandon
     ordered = values if in_order else _reorder(fn, declared, values)
     prelude = () if in_order else _held_prelude(fn, values, ordered)
-    return _call_node(fn, target, [value for _, value in ordered], prelude, node)
+    return [value for _, value in ordered], prelude
 
 
 def _bind(
@@ -248,8 +271,7 @@ def _argument(
             constants[parameter.name] = result
             return None
     else:
-        with fn.argument():
-            result = fn.expression(argument.tree, None if has_variables(wanted) else wanted)
+        result = fn.expression(argument.tree, None if has_variables(wanted) else wanted)
     if has_variables(wanted):
         value = fn.run_time(result, tree)
         infer(wanted, value.type, bindings)
@@ -298,11 +320,6 @@ def infer(pattern: Type, found: Type, bindings: dict[Any, Type]) -> None:
         infer(getattr(pattern, "element"), getattr(found, "element"), bindings)  # noqa: B009
 
 
-def _check_bindings(fn: FunctionChecker, declared: Declared, bindings: dict[Any, Type], node: ast.Call) -> None:
-    if has_variables(substitute(declared.result, bindings)):
-        fn.fail("E0314", f"the result type {declared.result.name} does not follow from the arguments", node)
-
-
 def _reorder(
     fn: FunctionChecker, declared: Declared, values: list[tuple[Parameter, Value]]
 ) -> list[tuple[Parameter, Value]]:
@@ -349,7 +366,9 @@ def _call_node(
         return SequenceNode(prelude, made) if prelude else made
 
     if isinstance(kind, ValueType):
-        return Fresh(struct, lambda address: (*prelude, Evaluate(Call(target, (address, *arguments), target.result, span), span)))
+        return Fresh(
+            struct, lambda address: (*prelude, Evaluate(Call(target, (address, *arguments), target.result, span), span))
+        )
     return Fresh(kind, lambda address: (Evaluate(place(address), span),), place)
 
 
@@ -357,4 +376,3 @@ def _may_point_here(kind: Type) -> bool:
     if isinstance(kind, OptionalType | ResultType):
         return _may_point_here(kind.element)
     return is_reference(kind) or isinstance(kind, PtrType | SliceType)
-

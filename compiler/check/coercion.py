@@ -47,10 +47,12 @@ from compiler.program.nodes import (
     Constant,
     Conversion,
     Convert,
+    Evaluate,
     Expression,
     MakeTuple,
     TupleElement,
 )
+from compiler.program.nodes import Sequence as SequenceNode
 
 
 def widens(source: Type, target: Type) -> bool:
@@ -115,12 +117,14 @@ def coerce_value(fn: FunctionChecker, value: Value, target: Type, tree: ast.expr
         assert isinstance(target, IntType)
         return Value(target, widen(fn, value.node, target, tree))
     if isinstance(source, NeverType):
-        return Value(target, zero(value_type(target)))
+        never = Evaluate(value.node, fn.span(tree))
+        return Value(target, SequenceNode((never,), zero(value_type(target))), target_align(target))
     if isinstance(target, OptionalType):
         return _optional(fn, value, target, tree)
     if isinstance(target, ResultType):
         return _result(fn, value, target, tree)
     if isinstance(target, SliceType) and isinstance(source, ArrayType):
+        _aligned(fn, value, tree)
         return array_as_slice(value) if source.element == target.element else None
     if isinstance(target, StructType) and isinstance(source, StructType):
         if issubclass(source.cls, target.cls):
@@ -131,6 +135,11 @@ def coerce_value(fn: FunctionChecker, value: Value, target: Type, tree: ast.expr
     if isinstance(target, TupleType) and isinstance(source, TupleType):
         return _tuple(fn, value, source, target, tree)
     return None
+
+
+def target_align(kind: Type) -> int:
+    """Alignment to state for a reference of a type."""
+    return kind.align if is_reference(kind) else 0
 
 
 def _aligned(fn: FunctionChecker, value: Value, tree: ast.expr) -> Value:
@@ -245,4 +254,3 @@ def _test_hint(source: OptionalType | ResultType, tree: ast.expr) -> str:
     if isinstance(source, OptionalType):
         return f"{opening}test `{name} is not None` first"
     return f"{opening}test `isinstance({name}, {source.error.name})` first"
-

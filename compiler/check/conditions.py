@@ -1,6 +1,6 @@
 """Conditions: comparisons, `and`, `or`, `not`, tests for None and for errors, and what each outcome tells of locals.
 
-A condition is a bool expression, or a bool known at build time, with the flow that holds when it is true and when false.
+A condition is a bool expression, or a bool known at build time, with the flows after its two outcomes.
 """
 
 from __future__ import annotations
@@ -183,11 +183,13 @@ def _none_test(fn: FunctionChecker, node: ast.Compare) -> Condition:
     narrowed = fn.flow.narrowed.get(variable) if variable is not None else None
     if narrowed is not None:
         return _leaf(fn, isinstance(narrowed, VoidType) is wants_none)
-    present = _is_success(kind, value) if is_result else is_present(value)
+    present = _compare_code(CompareOp.EQ, kind, value) if isinstance(kind, ResultType) else is_present(value)
     when_none, when_present = _outcomes(fn, variable, _none_type(), _other_outcome(kind))
     if wants_none:
-        return Condition(_not(fn, present, node), when_none, when_present) if not is_result else Condition(
-            present, when_none, when_present
+        return (
+            Condition(_not(fn, present, node), when_none, when_present)
+            if not is_result
+            else Condition(present, when_none, when_present)
         )
     if is_result:
         return Condition(_not(fn, present, node), when_present, when_none)
@@ -247,10 +249,6 @@ def is_present(value: Value) -> Expression:
     return Compare(CompareOp.NE, value.node, NULL)
 
 
-def _is_success(kind: ResultType, value: Value) -> Expression:
-    return _compare_code(CompareOp.EQ, kind, value)
-
-
 def _compare_code(op: CompareOp, kind: ResultType, value: Value) -> Expression:
     held = value_type(kind)
     assert isinstance(held, value_types.Tuple)
@@ -284,9 +282,6 @@ def _compare(fn: FunctionChecker, node: ast.Compare) -> Result:
     left_tree = node.left
     parts: list[Result] = []
     for index, (op, tree) in enumerate(zip(node.ops, node.comparators, strict=True)):
-        if isinstance(op, ast.In | ast.NotIn):
-            parts.append(_membership(fn, left, left_tree, tree, op, node))
-            continue
         hint = left.type if isinstance(left, Value) else None
         right = fn.expression(tree, hint)
         following = right
@@ -311,41 +306,9 @@ def _all_of(parts: list[Result]) -> Result:
     return Value(BOOL, total)
 
 
-def _membership(
-    fn: FunctionChecker, left: Result, left_tree: ast.expr, tree: ast.expr, op: ast.cmpop, node: ast.Compare
-) -> Result:
-    """`x in (a, b)`: equal to one of several values."""
-    if not isinstance(tree, ast.Tuple) or not tree.elts:
-        found = fn.expression(tree)
-        if isinstance(left, Known) and isinstance(found, Known):
-            return _pair_known(fn, op, left, found, node)
-        fix = "`x in (A, B)` with the values listed, or a loop"
-        fn.fail("E0117", "`in` tests a list of values in parentheses", node, fix=fix)
-    first = left
-    if isinstance(left, Value):
-        local = fn.temporary(left.node.type)
-        first = Value(left.type, Sequence((Assign(local, left.node, fn.span(left_tree)),), ReadLocal(local)))
-        left = Value(left.type, ReadLocal(local))
-    total: Expression | None = None
-    for item in tree.elts:
-        part = _pair(fn, ast.Eq(), first, fn.expression(item), left_tree, item, node)
-        first = left
-        part_node = bool_constant(part.object) if isinstance(part, Known) else _value(part).node
-        total = part_node if total is None else Logical(False, total, part_node)
-    assert total is not None
-    if isinstance(op, ast.NotIn):
-        total = Unary(UnaryOp.NOT, total, value_types.BOOL, fn.span(node))
-    return Value(BOOL, total)
-
-
 def _pair_known(fn: FunctionChecker, op: ast.cmpop, left: Known, right: Known, node: ast.AST) -> Known:
-    functions: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-        ast.In: lambda one, many: one in many,
-        ast.NotIn: lambda one, many: one not in many,
-    }
     try:
-        function = functions.get(type(op)) or _COMPARISONS[type(op)][1]
-        return Known(bool(function(left.object, right.object)))
+        return Known(bool(_COMPARISONS[type(op)][1](left.object, right.object)))
     except Exception as error:
         fn.fail("E0316", f"`{ast.unparse(node)}` fails: {error}", node)
 
@@ -359,6 +322,8 @@ def _pair(
     right_tree: ast.expr,
     node: ast.AST,
 ) -> Result:
+    if type(op) not in _COMPARISONS:
+        fn.fail("E0117", "`in` would search at run time", node)
     if isinstance(left, Known) and isinstance(right, Known):
         return _pair_known(fn, op, left, right, node)
     kind = _COMPARISONS[type(op)][0]

@@ -1,19 +1,25 @@
-"""Calls of classes: structs are made, integers and Distinct numbers converted, words of bit-fields taken from numbers."""
+"""Calls of classes: structs are made, numbers converted to integers, Distinct kinds and words of bit-fields."""
 
 from __future__ import annotations
 
 import ast
 import builtins
+from collections.abc import Mapping
+from math import gcd
 from typing import Any
 
 from compiler.check import places
 from compiler.check.annotations import AnnotationError, check_layout, substitute
 from compiler.check.assignments import fresh_array
-from compiler.check.constants import constant, describe
+from compiler.check.coercion import widen, widens
+from compiler.check.constants import bool_constant, constant, describe
 from compiler.check.context import FunctionChecker
-from compiler.check.numbers import convert
+from compiler.check.numbers import arguments, convert
 from compiler.check.places import Place
-from compiler.check.values import Abandon, Fresh, Known, Result, Value, is_reference, value_type
+from compiler.check.registers import call_field
+from compiler.check.values import Abandon, Bound, Fresh, Known, Result, Value, is_reference, language_method, value_type
+from compiler.language.bitfields import FieldMaker
+from compiler.language.enums import EnumBase
 from compiler.language.errors import BuildError
 from compiler.language.structs import ArrayValue
 from compiler.language.sync import Atomic
@@ -27,18 +33,28 @@ from compiler.language.types import (
     EnumType,
     IntType,
     MmioType,
+    OptionalType,
     StructField,
     StructType,
     Type,
     TypeVariable,
     type_of,
 )
+from compiler.program import types as value_types
 from compiler.program.nodes import (
+    Assign,
     Compare,
     CompareOp,
     Constant,
+    Conversion,
+    Convert,
     Expression,
+    MakeTuple,
+    ReadLocal,
+    Sequence,
     Statement,
+    Switch,
+    SwitchCase,
 )
 from compiler.syntax.diagnostics import Note
 
@@ -46,6 +62,8 @@ from compiler.syntax.diagnostics import Note
 def construct(fn: FunctionChecker, callee: Known, node: ast.Call, expected: Type | None) -> Result | None:
     """`T(...)` where T is a class or a TypeVar; None for what is no type of the dialect."""
     found = callee.object
+    if isinstance(found, FieldMaker):
+        return call_field(fn, found, node, expected)
     if not isinstance(found, type) and not hasattr(found, "__constraints__"):
         return None
     if found in (builtins.int, builtins.str, builtins.float):
@@ -181,7 +199,7 @@ def _build(
 
 
 def _field(field: StructField, address: Expression, kind: StructType) -> Place:
-    align = places.gcd(kind.align, field.offset) if field.offset else kind.align
+    align = gcd(kind.align, field.offset)
     return Place(field.type, places.offset(address, field.offset), align)
 
 
@@ -213,3 +231,35 @@ def store_known(fn: FunctionChecker, place: Place, default: Any, node: ast.AST) 
         fn.emit(statement)
 
 
+def decode(fn: FunctionChecker, bound: Bound, node: ast.Call, _expected: Type | None) -> Result:
+    """`E.decode(x)`: the member with that value, or None."""
+    assert isinstance(bound.receiver, Known)
+    try:
+        kind = type_of(bound.receiver.object)
+    except BuildError as error:
+        fn.fail("E0306", str(error), node.func)
+    assert isinstance(kind, EnumType)
+    (tree,) = arguments(fn, node, 1, f"{kind.name}.decode")
+    value = fn.run_time(fn.expression(tree, kind.base), tree)
+    if not isinstance(value.type, IntType):
+        fn.fail("E0301", f"expected {kind.base.name}, found {value.type.name}", tree)
+    if widens(value.type, kind.base):
+        value = Value(kind.base, widen(fn, value.node, kind.base, tree))
+    assert isinstance(value.type, IntType)
+    source = value.type
+    members = tuple(number for number in kind.members.values() if source.lowest <= number <= source.highest)
+    span = fn.span(node)
+    held, found = fn.temporary(value_type(source)), fn.temporary(value_types.BOOL)
+    cases = (SwitchCase(tuple(dict.fromkeys(members)), (Assign(found, bool_constant(True), span),)),)
+    otherwise = (Assign(found, bool_constant(False), span),)
+    chosen = Switch(ReadLocal(held), cases if members else (), otherwise, span)
+    number: Expression = ReadLocal(held)
+    if source != kind.base:
+        number = Convert(Conversion.TRUNCATE, number, value_type(kind.base), span)
+    pair = value_types.Tuple((value_type(kind.base), value_types.BOOL))
+    statements = (Assign(held, value.node, span), chosen)
+    optional = OptionalType(f"{kind.name} | None", kind)
+    return Value(optional, Sequence(statements, MakeTuple((number, ReadLocal(found)), pair)))
+
+
+METHODS: Mapping[Any, Any] = {language_method(EnumBase, "decode"): decode}

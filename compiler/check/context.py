@@ -87,7 +87,6 @@ class FunctionChecker:
         self.cleanups: list[Callable[[], None]] = []
         self.result_address: Local | None = None
         self.returned_references: list[tuple[Variable, ast.expr]] = []
-        self.in_argument = False
         self._temporary_count = 0
         self._slot_count = 0
 
@@ -169,15 +168,6 @@ class FunctionChecker:
         local = self.temporary(node.type)
         self.emit(Assign(local, node, span))
         return ReadLocal(local)
-
-    @contextmanager
-    def argument(self) -> Iterator[None]:
-        """While a direct argument of a call is checked: the address of a local may be taken."""
-        self.in_argument, before = True, self.in_argument
-        try:
-            yield
-        finally:
-            self.in_argument = before
 
     # Checking
 

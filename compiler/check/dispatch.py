@@ -11,13 +11,19 @@ from compiler.check import (
     coercion,
     conditions,
     constants,
+    constructors,
     expressions,
+    formats,
     loops,
     matching,
     memory,
+    mmio_atomics,
     names,
     numbers,
+    pointers,
+    registers,
     statements,
+    tables,
 )
 from compiler.check.context import ExpressionRule, Rules, StatementRule
 from compiler.check.intrinsics import Intrinsics
@@ -35,6 +41,7 @@ EXPRESSIONS: dict[type[ast.expr], ExpressionRule] = {
     ast.Subscript: expressions.subscript,
     ast.Tuple: expressions.tuple_display,
     ast.Call: calls.call,
+    ast.JoinedStr: formats.f_string,
 }
 STATEMENTS: dict[type[ast.stmt], StatementRule] = {
     ast.Assign: assignments.assign,
@@ -53,4 +60,8 @@ STATEMENTS: dict[type[ast.stmt], StatementRule] = {
     ast.Pass: statements.skip,
 }
 RULES = Rules(EXPRESSIONS, STATEMENTS, coercion.coerce, constants.default_constant, calls.call_bound)
-INTRINSICS = Intrinsics({**numbers.RULES, **memory.RULES}, {})
+INTRINSICS = Intrinsics(
+    {**numbers.RULES, **memory.RULES, **pointers.RULES, **registers.RULES, **formats.RULES},
+    {**constructors.METHODS, **pointers.METHODS, **registers.METHODS, **mmio_atomics.METHODS},
+    {**pointers.OPERATIONS, **mmio_atomics.OPERATIONS, **tables.OPERATIONS},
+)

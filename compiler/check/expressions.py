@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from math import gcd
 
 from compiler.check import places
 from compiler.check.arithmetic import unary
@@ -13,7 +14,7 @@ from compiler.check.context import FunctionChecker
 from compiler.check.flow import join
 from compiler.check.names import length, pointer_place
 from compiler.check.places import Place
-from compiler.check.values import Bound, Fresh, Known, Result, Value, value_type
+from compiler.check.values import Bound, Fresh, Known, Result, Value, is_reference, value_type
 from compiler.language.memory import FunctionTable
 from compiler.language.mmio import MmioRegister
 from compiler.language.types import (
@@ -32,6 +33,7 @@ from compiler.language.types import (
 from compiler.program import types as value_types
 from compiler.program.nodes import (
     Conditional,
+    Constant,
     Conversion,
     Convert,
     Element,
@@ -170,7 +172,7 @@ def _tuple_item(fn: FunctionChecker, value: Value, kind: TupleType, node: ast.Su
         fn.fail("E0324", f"index {index.object} is out of range for {kind.name}", node.slice)
     element = kind.elements[index.object]
     item = TupleElement(value.node, index.object, value_type(element))
-    return Value(element, item, element.align if places.is_reference(element) else 0, value.local)
+    return Value(element, item, element.align if is_reference(element) else 0, value.local)
 
 
 def index_value(fn: FunctionChecker, node: ast.expr) -> Expression:
@@ -196,9 +198,7 @@ def element_place(fn: FunctionChecker, value: Value, node: ast.Subscript) -> Pla
     kind = value.type
     if isinstance(kind, PtrType):
         target = pointer_place(value)
-        element: Expression = Element(
-            value.node, index_value(fn, node.slice), None, target.type.size, fn.span(node)
-        )
+        element: Expression = Element(value.node, index_value(fn, node.slice), None, target.type.size, fn.span(node))
         return Place(target.type, element, target.align, value.local)
     if isinstance(kind, ArrayType):
         return _array_element(fn, value, kind, node)
@@ -233,15 +233,13 @@ def _not_indexable(fn: FunctionChecker, value: Value, node: ast.Subscript) -> Pl
 def _array_element(fn: FunctionChecker, value: Value, kind: ArrayType, node: ast.Subscript) -> Place:
     index = index_value(fn, node.slice)
     stride = kind.element.size
-    align = places.gcd(value.align, stride) if stride else value.align
-    from compiler.program.nodes import Constant
-
+    align = gcd(value.align, stride)
     if isinstance(index, Constant):
         if index.value >= kind.count:
             message = f"index {index.value} is out of range, `{fn.text(node.value)}` has {kind.count} elements"
             fn.fail("E0324", message, node.slice)
         address = places.offset(value.node, index.value * stride)
-        align = places.gcd(value.align, index.value * stride) if index.value else value.align
+        align = gcd(value.align, index.value * stride)
     else:
         address = Element(value.node, index, u64_constant(kind.count), stride, fn.span(node))
     return Place(kind.element, address, align, value.local, value.readonly)

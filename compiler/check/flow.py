@@ -61,9 +61,7 @@ def join(first: Flow, second: Flow) -> Flow:
         return second.copy()
     if second.dead:
         return first.copy()
-    narrowed = {
-        variable: kind for variable, kind in first.narrowed.items() if second.narrowed.get(variable) == kind
-    }
+    narrowed = {variable: kind for variable, kind in first.narrowed.items() if second.narrowed.get(variable) == kind}
     return Flow(first.assigned & second.assigned, narrowed)
 
 

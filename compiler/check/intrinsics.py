@@ -1,6 +1,7 @@
 """Which function or method of the language has which rule.
 
-Functions are found by the object that a name stands for, methods by the type of their receiver and their name.
+Functions and methods written in the language package are found by their Python function, operations of types that have
+no class of their own (pointers, atomics, per-CPU objects) by the type of their receiver and their name.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ class Intrinsics:
     """The rules of the language package's functions and methods."""
 
     functions: Mapping[Any, Rule]
-    methods: Mapping[tuple[type[Any], str], MethodRule]
+    methods: Mapping[Any, MethodRule]
+    operations: Mapping[tuple[type[Any], str], MethodRule]
 
     def find(self, found: Any) -> Rule | None:
         """The rule of a function of the language."""
@@ -34,22 +36,13 @@ class Intrinsics:
             return None
 
     def construct(self, fn: FunctionChecker, callee: Known, node: ast.Call, expected: Type | None) -> Result | None:
-        """The call of a class."""
+        """The call of a class; None when it is no type of the dialect."""
         return construct(fn, callee, node, expected)
 
     def method(self, bound: Bound) -> MethodRule | None:
-        """The rule of an operation of a type."""
+        """The rule of a method of the language or of an operation of a type; None for a method of the program."""
+        if bound.function is not None:
+            return self.methods.get(bound.function)
         receiver = bound.receiver
-        key: Any = type(receiver.object) if isinstance(receiver, Known) else type(receiver.type)
-        for cls in key.__mro__:
-            rule = self.methods.get((cls, bound.name))
-            if rule is not None:
-                return rule
-        return None
-
-    def call_method(self, fn: FunctionChecker, bound: Bound, node: ast.Call, expected: Type | None) -> Result:
-        """The call of an operation of a type."""
-        rule = self.method(bound)
-        if rule is None:
-            fn.fail("E0310", f"`{fn.text(node.func)}` cannot be called", node.func)
-        return rule(fn, bound, node, expected)
+        kind = type(receiver.object) if isinstance(receiver, Known) else type(receiver.type)
+        return self.operations.get((kind, bound.name))

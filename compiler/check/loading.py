@@ -1,7 +1,7 @@
 """Importing the modules of a program, and turning what goes wrong there into diagnostics.
 
-Modules are imported by CPython for real. A module whose file, or any file imported with it, has changed since is imported
-afresh. An exception of module-level code is reported at the line of the program that raised it.
+Modules are imported by CPython for real. A module whose file, or any file imported with it, has changed since is
+imported afresh. An exception of module-level code is reported at the line of the program that raised it.
 """
 
 from __future__ import annotations
@@ -44,12 +44,10 @@ def _library_roots() -> tuple[str, ...]:
 
 def is_library_file(path: str) -> bool:
     """Whether a file belongs to Python, an installed package or the compiler, and not to a program."""
-    return path.startswith("<") or path.startswith(_library_roots())
+    return path.startswith(("<", *_library_roots()))
 
 
-def load_entries(
-    entries: Sequence[str | Callable[..., Any]], sink: DiagnosticSink
-) -> list[python_types.FunctionType]:
+def load_entries(entries: Sequence[str | Callable[..., Any]], sink: DiagnosticSink) -> list[python_types.FunctionType]:
     """The Python functions that the entries name; modules that fail are reported."""
     _forget_changed()
     functions: list[python_types.FunctionType] = []

@@ -1,7 +1,7 @@
 """`for` loops: over ranges, over arrays and slices, with enumerate() and reversed().
 
-The bounds of a range are evaluated once, and the loop variable is the counter: it cannot be assigned, and it ends with the
-loop. Iterating over a slice needs no bounds check.
+The bounds of a range are evaluated once, and the loop variable is the counter: it cannot be assigned, and it ends with
+the loop. Iterating over a slice needs no bounds check.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import ast
 import builtins
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import gcd
 
 from compiler.check import places
 from compiler.check.arithmetic import common_type, mixed_signs
@@ -263,7 +264,7 @@ def _each(
     variable = new_loop_variable(fn, target, kind.element)
     variables.append(variable)
     variable.may_be_local, variable.readonly = value.local, value.readonly
-    align = places.gcd(value.align or kind.element.align, kind.element.size)
+    align = gcd(value.align or kind.element.align, kind.element.size)
 
     def opening() -> None:
         if backwards:
@@ -291,16 +292,15 @@ def _is_fixed(node: Expression) -> bool:
 
 def _iterated(fn: FunctionChecker, iterated: Result, node: ast.For) -> Value:
     if isinstance(iterated, Known):
-        fix = "make it a table in the image: `NAME: Array[T] = constant([...])`"
-        fn.fail("E0322", f"{describe(iterated)} cannot be iterated in a function", node.iter, fix=fix)
+        table = "make it a table in the image: `NAME: Array[T] = constant([...])`"
+        fn.fail("E0322", f"{describe(iterated)} cannot be iterated in a function", node.iter, fix=table)
     value = fn.run_time(iterated, node.iter)
     kind: Type = value.type
     if not isinstance(kind, ArrayType | SliceType):
-        fix = None
+        fix: str | None = None
         if isinstance(kind, IntType):
             fix = f"`range({fn.text(node.iter)})`"
         elif isinstance(kind, OptionalType | ResultType):
             fix = "test it first"
         fn.fail("E0322", f"`{fn.text(node.iter)}` is {kind.name}, which cannot be iterated", node.iter, fix=fix)
     return value
-

@@ -9,12 +9,12 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
+from compiler.check.assignments import assign_name
+from compiler.check.conditions import condition
 from compiler.check.constants import adapt, bool_constant, describe, int_constant, own_type
 from compiler.check.context import FunctionChecker
 from compiler.check.flow import Flow, join_all
 from compiler.check.statements import branch, if_statement
-from compiler.check.assignments import assign_name
-from compiler.check.conditions import condition
 from compiler.check.values import Known, Value, value_type
 from compiler.language.enums import EnumBase
 from compiler.language.types import BoolType, EnumType, IntType, OptionalType, ResultType, Type
@@ -175,9 +175,7 @@ def _covers_all(kind: Type, coverage: Coverage) -> bool:
     return coverage.all or not isinstance(kind, IntType)
 
 
-def _switch(
-    fn: FunctionChecker, node: ast.Match, subject: Value, patterns: list[Pattern], coverage: Coverage
-) -> None:
+def _switch(fn: FunctionChecker, node: ast.Match, subject: Value, patterns: list[Pattern], coverage: Coverage) -> None:
     entry = fn.flow
     cases: list[SwitchCase] = []
     default: tuple[Statement, ...] = ()
@@ -224,9 +222,7 @@ def _bind(fn: FunctionChecker, capture: ast.MatchAs, subject: Value) -> None:
     assign_name(fn, target, subject, target, None)
 
 
-def _chain(
-    fn: FunctionChecker, node: ast.Match, subject: Value, patterns: list[Pattern], coverage: Coverage
-) -> None:
+def _chain(fn: FunctionChecker, node: ast.Match, subject: Value, patterns: list[Pattern], coverage: Coverage) -> None:
     """With guards: tests one after the other."""
     entry = fn.flow
     afters: list[Flow] = []
@@ -318,7 +314,12 @@ def _outcome_chain(
             test = ast.Constant(True)
         case _:
             fix = "`case None:`, `case SomeError():` or `case _:`"
-            fn.fail("E0318", f"`{ast.unparse(case.pattern)}` is not a pattern for an optional or result", case.pattern, fix=fix)
+            fn.fail(
+                "E0318",
+                f"`{ast.unparse(case.pattern)}` is not a pattern for an optional or result",
+                case.pattern,
+                fix=fix,
+            )
     ast.copy_location(test, case.pattern)
     if case.guard is not None:
         test = ast.copy_location(ast.BoolOp(ast.And(), [test, case.guard]), case.pattern)
@@ -327,4 +328,3 @@ def _outcome_chain(
         following = _outcome_chain(fn, node, subject, cases[1:])
         rest = [following] if following is not None else []
     return ast.copy_location(ast.If(test, case.body, rest), case.pattern)
-

@@ -6,17 +6,14 @@ import ast
 from typing import Any
 
 from compiler.check import places
-from compiler.check.coercion import array_as_slice, widen
-from compiler.check.constants import describe, u64_constant
 from compiler.check.context import FunctionChecker
-from compiler.check.names import pointer_to_int, variable_value
 from compiler.check.numbers import Rule, arguments
-from compiler.check.values import Fresh, Known, Result, Value, is_reference
+from compiler.check.values import Fresh, Known, Result, is_reference
 from compiler.language import structs
 from compiler.language.errors import BuildError, static_assert
 from compiler.language.structs import ArrayValue
-from compiler.language.types import U64, ArrayType, SliceType, StructType, Type, field_offset
-from compiler.program.nodes import Statement, Trap, TrapKind
+from compiler.language.types import ArrayType, StructType, Type, field_offset
+from compiler.program.nodes import Statement
 
 
 def copy(fn: FunctionChecker, node: ast.Call, expected: Type | None) -> Result:

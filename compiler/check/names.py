@@ -1,4 +1,4 @@
-"""What names and attributes stand for: locals, closures of build-time factories, module globals, builtins, fields, methods."""
+"""What names and attributes stand for: locals, names of the factory and module around, builtins, fields, methods."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from compiler.language.types import (
     DistinctType,
     EnumType,
     OptionalType,
+    PerCpuType,
     PtrType,
     ResultType,
     StructType,
@@ -150,7 +151,7 @@ def class_lookup(cls: Any, name: str) -> Any:
 def known_object(fn: FunctionChecker, found: Any, node: ast.AST) -> Result:
     """A build-time object met in a function; a static object is a place."""
     if isinstance(found, StaticObject):
-        return fn.program.static_value(fn, found, node)
+        return fn.program.statics.value(fn, found, node)
     return Known(found)
 
 
@@ -160,6 +161,8 @@ def attribute(fn: FunctionChecker, node: ast.Attribute, _expected: Type | None) 
     if isinstance(base, Known):
         return known_attribute(fn, base, node)
     if isinstance(base, Bound):
+        if base.detail is not None and isinstance(base.receiver, Value):
+            return Bound(base.receiver, node.attr, detail=base.detail)
         fn.fail("E0204", f"{describe(base)} has no attribute `{node.attr}`", node, fix="call it first: `(...)`")
     value = fn.materialise(base, node.value) if isinstance(base, Fresh) else base
     return value_attribute(fn, value, node)
@@ -171,9 +174,7 @@ def known_attribute(fn: FunctionChecker, base: Known, node: ast.Attribute) -> Re
     if get_origin(found) is not None and node.attr in ("at",):
         return Bound(base, node.attr)
     raw = class_lookup(type(found), node.attr)
-    if isinstance(found, Bits) and isinstance(raw, python_types.FunctionType):
-        return Bound(base, node.attr, raw)
-    if isinstance(found, EnumBase) and isinstance(raw, python_types.FunctionType):
+    if isinstance(found, Bits | EnumBase) and isinstance(raw, python_types.FunctionType):
         return Bound(base, node.attr, raw)
     if isinstance(raw, property) and raw.fget is not None and fn.program.is_dialect_method(found, raw.fget):
         return fn.program.rules.call_bound(fn, Bound(base, node.attr, raw.fget), [], node)
@@ -252,7 +253,8 @@ _OPERATIONS: dict[type[Type], tuple[str, ...]] = {
         "fetch_or",
         "fetch_and",
     ),
-    UntrustedType: ("copy_in", "copy_out", "zero", "at"),
+    UntrustedType: ("copy_in", "copy_out", "zero"),
+    PerCpuType: ("this", "of"),
 }
 
 
@@ -312,4 +314,3 @@ def length(fn: FunctionChecker, value: Value, node: ast.expr) -> Value:
     if isinstance(value_type(kind), value_types.Tuple) and value_type(kind) == value_types.SLICE:
         return Value(U64, TupleElement(value.node, 1, value_types.U64))
     return fn.fail("E0323", f"{kind.name} has no length", node)
-

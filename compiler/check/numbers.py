@@ -22,7 +22,6 @@ from compiler.language.types import (
     IntType,
     OptionalType,
     Type,
-
 )
 from compiler.program import types as value_types
 from compiler.program.nodes import (
@@ -226,9 +225,7 @@ def absolute(fn: FunctionChecker, node: ast.Call, expected: Type | None) -> Resu
         kind,
         fn.once(
             value.node,
-            lambda x: Conditional(
-                Compare(CompareOp.LT, x, zero), Unary(UnaryOp.NEGATE, x, held, span), x, held
-            ),
+            lambda x: Conditional(Compare(CompareOp.LT, x, zero), Unary(UnaryOp.NEGATE, x, held, span), x, held),
         ),
     )
 

@@ -145,9 +145,7 @@ def _store_parts(fn: FunctionChecker, place: Place, held: value_types.Tuple, nod
             fn.emit(_store_scalar(address, part_held, part, align, span))
 
 
-def _store_scalar(
-    address: Expression, kind: value_types.ValueType, node: Expression, align: int, span: Span
-) -> Store:
+def _store_scalar(address: Expression, kind: value_types.ValueType, node: Expression, align: int, span: Span) -> Store:
     size = value_types.stored_size(kind)
     return Store(address, node, min(size, gcd(align, size)), span, Access.PLAIN)
 

@@ -1,7 +1,8 @@
 """The whole program: from entries through a work list to everything that they reach.
 
-Each Python function is checked once, a generic one once per specialisation. Functions, statics and tables come out in the
-order in which they are met, which depends on the source alone. Errors are collected; nothing but CompileErrors leaves.
+Each Python function is checked once, a generic one once per specialisation. Functions, statics and tables come out in
+the order in which they are met, which depends on the source alone. Errors are collected; nothing but CompileErrors
+leaves.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from compiler.check import dispatch, loading
+from compiler.check import assembly, dispatch, loading
 from compiler.check.annotations import AnnotationError, Annotations, Declared, Parameter, namespace_of, substitute
 from compiler.check.context import FunctionChecker
 from compiler.check.exports import exported_functions
@@ -27,14 +28,10 @@ from compiler.language.addresses import VirtAddr
 from compiler.language.assembly import ASSEMBLY_TEXT
 from compiler.language.errors import BuildError
 from compiler.language.functions import function_options
-from compiler.language.memory import StaticObject as StaticRecord
 from compiler.language.types import (
     NEVER,
     ConstType,
     NeverType,
-
-
-
     Type,
     VoidType,
     type_of,
@@ -75,6 +72,7 @@ class ProgramChecker:
         self._declared: dict[tuple[Any, Any], Declared | None] = {}
         self._functions: dict[Any, Function] = {}
         self._symbols: dict[str, int] = {}
+        self._exports: dict[str, python_types.FunctionType] = {}
         self._jobs: deque[Job] = deque()
 
     # Functions
@@ -136,6 +134,10 @@ class ProgramChecker:
         declared = self.declared(python, self_type)
         if declared is None:
             return None
+        defined = self._exports.get(function_options(python).get("extern", ""))
+        if defined is not None:
+            self._compare_signatures(python, declared, defined)
+            return self.request(defined, None, {}, {})
         key = (
             python,
             self_type,
@@ -149,6 +151,19 @@ class ProgramChecker:
             if not function.extern:
                 self._jobs.append(Job(function, python, declared, bindings, constants))
         return self._functions[key]
+
+    def _compare_signatures(
+        self, python: python_types.FunctionType, declared: Declared, defined: python_types.FunctionType
+    ) -> None:
+        """An `@extern` that an `@export` of the program defines is that function."""
+        other = self.declared(defined, None)
+        if other is None:
+            return
+        shapes = [([p.type.name for p in each.parameters], each.result.name) for each in (declared, other)]
+        if shapes[0] != shapes[1]:
+            where = self.definition_note(python)[0].span
+            message = f"`{python.__name__}` is declared with another signature than its definition has"
+            self.sink.error("E0612", message, where, notes=self.definition_note(defined))
 
     def _make(
         self,
@@ -211,10 +226,6 @@ class ProgramChecker:
 
     # Static objects
 
-    def static_value(self, fn: FunctionChecker, record: StaticRecord, node: ast.AST) -> Any:
-        """The place of a static object that a function names."""
-        return self.statics.value(fn, record, node)
-
     def string(self, data: bytes) -> StaticObject:
         """The bytes of a string literal, each text once."""
         return self.statics.string(data)
@@ -223,6 +234,10 @@ class ProgramChecker:
         """A read-only image of a build-time struct or array; None when it is all zero."""
         found = self.statics.image(fn, kind, value, node)
         return None if found is None else StaticAddress(found)
+
+    def substituted(self, fn: FunctionChecker, kind: Type) -> Type:
+        """A type with this specialisation's TypeVars replaced."""
+        return substitute(kind, fn.bindings)
 
     def type_argument(self, fn: FunctionChecker, node: ast.expr) -> Type:
         """An argument that is a type: `size_of(T)`."""
@@ -272,20 +287,24 @@ class ProgramChecker:
         if node in fn.rejected:
             return
         try:
+            if hasattr(job.python, ASSEMBLY_TEXT):
+                assembly.bind(fn, job.python, node, self._exports.get)
             _declare_parameters(fn, job)
             statement_list(fn, node.body)
             check_returned(fn)
             _check_end(fn, node, result)
-            self._attach_assembly(fn, job)
         except Abandon:
             pass
         except RecursionError:
             self.sink.error("E0100", "the code is nested too deeply", job.function.span, fix="split it into functions")
         job.function.body = tuple(fn.statements)
 
-    def _attach_assembly(self, fn: FunctionChecker, job: Job) -> None:
-        if hasattr(job.python, ASSEMBLY_TEXT):
-            fn.fail("E0608", "assembly blocks are not supported yet", job.function.span)
+    def know_exports(self, functions: Iterable[python_types.FunctionType]) -> None:
+        """Functions that may define what others declare `@extern`."""
+        for function in functions:
+            name = function_options(function).get("export")
+            if name is not None:
+                self._exports.setdefault(name, function)
 
 
 def _check_end(fn: FunctionChecker, node: ast.FunctionDef, result: Type) -> None:
@@ -374,6 +393,8 @@ def check_program(
     checker = ProgramChecker(name)
     functions = loading.load_entries(entries, checker.sink)
     functions += exported_functions(modules, checker.sources, checker.sink, follow_imports=follow_imports)
+    homes = dict.fromkeys(function.__module__ for function in functions)
+    checker.know_exports(exported_functions(list(homes), checker.sources, checker.sink, follow_imports=True))
     checker.run(dict.fromkeys(functions))
     checker.sink.raise_errors()
     return checker.program
@@ -384,8 +405,7 @@ def check_source(text: str, entries: Sequence[str], *, module: str = "program") 
     path = f"{module}.py"
     checker = ProgramChecker(module, {path: text})
     functions = loading.load_source(text, path, module, entries, checker.sink)
+    checker.know_exports(functions)
     checker.run(functions)
     checker.sink.raise_errors()
     return checker.program
-
-

@@ -22,7 +22,7 @@ from compiler.check.values import Abandon, Value
 from compiler.language.addresses import Distinct
 from compiler.language.bitfields import Bits
 from compiler.language.errors import BuildError
-from compiler.language.memory import LinkerSymbol, PerCpu
+from compiler.language.memory import FunctionTable, LinkerSymbol, PerCpu
 from compiler.language.memory import StaticObject as StaticRecord
 from compiler.language.structs import STRUCT_OPTIONS, ArrayValue
 from compiler.language.sync import Atomic
@@ -84,7 +84,7 @@ class Statics:
         self._strings: dict[bytes, StaticObject] = {}
         self._images: dict[tuple[Type, bytes], StaticObject] = {}
         self._named: dict[int, Named | None] = {}
-        self._tables: dict[int, Table | None] = {}
+        self._tables: dict[int, Table] = {}
         self._definitions: dict[int, _Definition] = {}
         self._kept: list[object] = []
 
@@ -107,7 +107,7 @@ class Statics:
         place = places.Place(named.type, address, named.object.align, readonly=not record.mutable)
         return places.load(fn, place)
 
-    def named(self, fn: FunctionChecker, record: StaticRecord, node: ast.AST) -> Named:
+    def named(self, fn: FunctionChecker, record: StaticRecord, node: ast.AST | Span) -> Named:
         """The static object of a build-time record; reports an error once where it cannot be made."""
         key = id(record)
         if key not in self._named:
@@ -119,12 +119,12 @@ class Statics:
             raise Abandon
         return found
 
-    def _make(self, fn: FunctionChecker, record: StaticRecord, node: ast.AST) -> Named:
+    def _make(self, fn: FunctionChecker, record: StaticRecord, node: ast.AST | Span) -> Named:
         definition = self._definition(record)
         if definition is None:
             fix = "`NAME: T = static(...)` at module level"
-            fn.fail("E0602", f"`{fn.text(node)}` is a static object that no module global names", node, fix=fix)
-        where: Span | ast.AST = definition.span or node
+            fn.fail("E0602", "this is a static object that no module global names", node, fix=fix)
+        where = definition.span or node
 
         def fail(message: str) -> NoReturn:
             fn.fail("E0603", f"`{definition.name}`: {message}", where)
@@ -203,7 +203,9 @@ class Statics:
             file = getattr(module, "__file__", None)
             if not isinstance(file, str) or loading.is_library_file(file):
                 continue
-            records = {name: item for name, item in vars(module).items() if isinstance(item, StaticRecord)}
+            records = {
+                name: item for name, item in vars(module).items() if isinstance(item, StaticRecord | FunctionTable)
+            }
             if not records:
                 continue
             try:
@@ -213,6 +215,36 @@ class Statics:
             for name, span in _assigned_globals(parsed).items():
                 if name in records:
                     self._definitions.setdefault(id(records[name]), _Definition(module, name, span))
+
+    def by_object(self, wanted: StaticObject) -> Named:
+        """What is known of a static object made here."""
+        return next(named for named in self._named.values() if named is not None and named.object is wanted)
+
+    def place(self, fn: FunctionChecker, tree: ast.Name) -> places.Place | None:
+        """The place of the static object that a global name stands for; None when it is something else."""
+        found = fn.namespace.get(tree.id) if tree.id not in fn.variables else None
+        if not isinstance(found, StaticRecord):
+            return None
+        named = self.named(fn, found, tree)
+        return places.Place(named.type, StaticAddress(named.object), named.object.align, readonly=not found.mutable)
+
+    def table(self, record: object) -> Table | None:
+        """The table made for a FunctionTable."""
+        return self._tables.get(id(record))
+
+    def add_table(self, record: object, table: Table) -> None:
+        """Remember the table of a FunctionTable."""
+        self._kept.append(record)
+        self._tables[id(record)] = table
+        self.tables.append(table)
+
+    def table_name(self, record: object) -> tuple[str, Span | None]:
+        """Symbol and place of a FunctionTable: those of the module global that names it."""
+        self._index()
+        definition = self._definitions.get(id(record))
+        if definition is None:
+            return "table", None
+        return f"{definition.module.__name__}.{definition.name}", definition.span
 
     # Values as bytes
 
@@ -298,7 +330,9 @@ class Statics:
             relocations.append(Relocation(at, value.name, 0))
             return
         if not isinstance(value, StaticRecord):
-            raise EncodingError(f"expected {kind.name}, found {describe_object(value)}; use `address_of(static object)`")
+            raise EncodingError(
+                f"expected {kind.name}, found {describe_object(value)}; use `address_of(static object)`"
+            )
         relocations.append(Relocation(at, self._target(value).object.symbol, 0))
 
     def _target(self, record: StaticRecord) -> Named:
@@ -374,4 +408,3 @@ def _assigned_globals(parsed: ParsedFile) -> dict[str, Span]:
                 if isinstance(target, ast.Name):
                     found[target.id] = parsed.file.span(node)
     return found
-

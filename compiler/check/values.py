@@ -1,8 +1,8 @@
 """What checking an expression gives.
 
-A `Value` is computed at run time; a `Known` is an object of build time; a `Fresh` is a struct or array that has no place
-yet and is built where its user wants it; a `Bound` is a method with its receiver. A struct or array is always handled by
-address: the node of its Value is a POINTER.
+A `Value` is computed at run time; a `Known` is an object of build time; a `Fresh` is a struct or array that has no
+place yet and is built where its user wants it; a `Bound` is a method with its receiver. A struct or array is always
+handled by address: the node of its Value is a POINTER.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ class Value:
 class Known:
     """A build-time object. A plain int adapts to its context; one with a `type` does not.
 
-    `inverted` marks the result of `~`, which is negative in Python and stands for the flipped bits of its context's width.
+    `inverted` marks the result of `~`, which is negative in Python and stands for the flipped bits of its context's
+    width.
     """
 
     object: Any
@@ -164,6 +165,11 @@ def value_type(kind: Type) -> value_types.ValueType:
     if isinstance(kind, ValueType | FunctionType):
         return value_types.VOID
     raise ValueError(f"{kind.name} has no values")
+
+
+def language_method(cls: type[Any], name: str) -> Any:
+    """The Python function behind a class method of the language package."""
+    return cls.__dict__[name].__func__
 
 
 def is_simple(node: Expression) -> bool:

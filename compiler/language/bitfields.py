@@ -34,9 +34,10 @@ class Bit:
 class FieldMaker:
     """A field named on its class: called with a value it gives the value in place; `.mask` is its mask."""
 
-    def __init__(self, high: int, low: int) -> None:
+    def __init__(self, high: int, low: int, base: type[int] = u64) -> None:
         self.high = high
         self.low = low
+        self.base = base
         self.mask = ((1 << (high - low + 1)) - 1) << low
 
     def __call__(self, value: int) -> int:
@@ -58,7 +59,7 @@ class BitRange:
     def __get__(self, instance: Bits, owner: type[Any]) -> int: ...
     def __get__(self, instance: Bits | None, owner: type[Any]) -> FieldMaker | int:
         if instance is None:
-            return FieldMaker(self.high, self.low)
+            return FieldMaker(self.high, self.low, owner.base)
         return instance.raw >> self.low & ((1 << (self.high - self.low + 1)) - 1)
 
 
