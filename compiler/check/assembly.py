@@ -2,7 +2,7 @@
 
 `{expr}` is evaluated in the namespace of the function's module; a path from a struct class, `Vcpu.regs[3]`, is the
 offset of that field. Functions, static objects and linker symbols give their symbols and become part of the
-program. The names of `call` lines are functions.
+program. The names of `call` lines are symbols.
 """
 
 from __future__ import annotations
@@ -87,8 +87,6 @@ def _resolve(fn: FunctionChecker, text: str, is_call: bool, export: Export, span
             fn.fail("E0608", f"`{text}` is not defined in the module of the block", span, fix="import it")
     else:
         found = _evaluate(fn, text, span)
-    if is_call and not isinstance(found, python_types.FunctionType):
-        fn.fail("E0608", f"`{text}` is {describe_object(found)}, not a function to call", span)
     if isinstance(found, python_types.FunctionType):
         target = fn.program.request(found, None, {}, {})
         if target is None:
@@ -98,6 +96,8 @@ def _resolve(fn: FunctionChecker, text: str, is_call: bool, export: Export, span
         return fn.program.statics.named(fn, found, span).object.symbol
     if isinstance(found, LinkerSymbol):
         return found.name
+    if is_call:
+        fn.fail("E0608", f"`{text}` is {describe_object(found)}, which has no symbol", span)
     if isinstance(found, EnumBase):
         return int(found.value)
     if isinstance(found, Distinct | Bits):

@@ -12,7 +12,7 @@ from compiler.check.expressions import element_place
 from compiler.check.flow import ERROR, Variable
 from compiler.check.names import pointer_place, read_variable, value_attribute, variable_value
 from compiler.check.places import Place
-from compiler.check.values import Abandon, Bound, Fresh, Known, Result, Value, is_reference, value_type
+from compiler.check.values import Abandon, Bound, Fresh, Known, Result, Value, is_reference, may_refer, value_type
 from compiler.language.structs import ArrayValue
 from compiler.language.types import (
     ArrayType,
@@ -222,7 +222,7 @@ def _bind_value(fn: FunctionChecker, variable: Variable, value: Value, tree: ast
     if is_reference(value.type) and value.align < value.type.align:
         fn.program.rules.coerce(fn, value, value.type, tree)
     assert variable.local is not None
-    variable.may_be_local = variable.may_be_local or value.local
+    variable.may_be_local = variable.may_be_local or (value.local and may_refer(value.type))
     variable.readonly = variable.readonly or value.readonly
     fn.emit(Assign(variable.local, value.node, fn.span(tree)))
 
@@ -313,7 +313,7 @@ def store_result(fn: FunctionChecker, place: Place, result: Result, target: ast.
         _store_struct(fn, place, result, target, tree)
         return
     value = fn.program.rules.coerce(fn, result, place.type, tree)
-    if value.local:
+    if value.local and may_refer(value.type):
         message = f"`{fn.text(tree)}` may point into this function's stack, which ends before `{fn.text(target)}` does"
         fn.fail("E0504", message, tree, fix="point to a static object or a field reached through a parameter")
     for statement in places.store(fn, place, value, fn.span(target, tree)):

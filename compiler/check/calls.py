@@ -25,6 +25,7 @@ from compiler.check.values import (
     by_value_struct,
     is_reference,
     is_simple,
+    may_refer,
 )
 from compiler.language.types import (
     U64,
@@ -357,7 +358,7 @@ def _call_node(
         result: Expression = Call(target, arguments, target.result, span)
         if prelude:
             result = SequenceNode(prelude, result)
-        local = _may_point_here(kind) and any(value.local and _may_point_here(value.type) for value in values)
+        local = may_refer(kind) and any(value.local and may_refer(value.type) for value in values)
         align = kind.align if is_reference(kind) else 0
         return Value(kind, result, align, local)
 
@@ -370,9 +371,3 @@ def _call_node(
             struct, lambda address: (*prelude, Evaluate(Call(target, (address, *arguments), target.result, span), span))
         )
     return Fresh(kind, lambda address: (Evaluate(place(address), span),), place)
-
-
-def _may_point_here(kind: Type) -> bool:
-    if isinstance(kind, OptionalType | ResultType):
-        return _may_point_here(kind.element)
-    return is_reference(kind) or isinstance(kind, PtrType | SliceType)

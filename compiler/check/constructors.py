@@ -17,7 +17,18 @@ from compiler.check.context import FunctionChecker
 from compiler.check.numbers import arguments, convert
 from compiler.check.places import Place
 from compiler.check.registers import call_field
-from compiler.check.values import Abandon, Bound, Fresh, Known, Result, Value, is_reference, language_method, value_type
+from compiler.check.values import (
+    Abandon,
+    Bound,
+    Fresh,
+    Known,
+    Result,
+    Value,
+    is_reference,
+    language_method,
+    may_refer,
+    value_type,
+)
 from compiler.language.bitfields import FieldMaker
 from compiler.language.enums import EnumBase
 from compiler.language.errors import BuildError
@@ -169,7 +180,7 @@ def _give_field(fn: FunctionChecker, kind: StructType, keyword: ast.keyword, giv
     if is_reference(field.type) and not isinstance(field.type, AtomicType):
         message = f"storing `{fn.text(tree)}` in field `{name}` would copy it, which Python does not do"
         fn.fail("E0502", message, tree, fix=f"`copy({fn.text(tree)})`")
-    if value.local:
+    if value.local and may_refer(value.type):
         fn.fail("E0504", f"`{fn.text(tree)}` may be on this function's stack and cannot be kept in a field", tree)
     given[name] = value
 

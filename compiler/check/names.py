@@ -12,7 +12,7 @@ from compiler.check import places
 from compiler.check.constants import describe, int_constant
 from compiler.check.context import FunctionChecker
 from compiler.check.flow import ERROR, Variable
-from compiler.check.values import Abandon, Bound, Fresh, Known, Result, Value, value_type
+from compiler.check.values import Abandon, Bound, Fresh, Known, Result, Value, may_refer, value_type
 from compiler.language.bitfields import Bits
 from compiler.language.enums import EnumBase
 from compiler.language.errors import BuildError
@@ -137,7 +137,8 @@ def unwrap(variable: Variable, value: Value, narrowed: Type) -> Value:
     align = narrowed.align if isinstance(narrowed, StructType | ArrayType) else 0
     if isinstance(kind, OptionalType) and optional_is_pointer(kind):
         return Value(narrowed, value.node, align, value.local)
-    return Value(narrowed, TupleElement(value.node, 0, value_type(narrowed)), align, value.local)
+    local = value.local and may_refer(narrowed)
+    return Value(narrowed, TupleElement(value.node, 0, value_type(narrowed)), align, local)
 
 
 def class_lookup(cls: Any, name: str) -> Any:

@@ -12,15 +12,13 @@ from compiler.check.constants import bool_constant, describe
 from compiler.check.context import FunctionChecker, LoopContext
 from compiler.check.flow import Flow, Variable, assigned_names, join, join_all
 from compiler.check.names import class_lookup
-from compiler.check.values import Abandon, Bound, Fresh, Known, Result, Value, by_value_struct, is_reference
+from compiler.check.values import Abandon, Bound, Fresh, Known, Result, Value, by_value_struct, may_refer
 from compiler.language.sync import LOCK_RANK
 from compiler.language.types import (
     EnumType,
     NeverType,
     OptionalType,
-    PtrType,
     ResultType,
-    SliceType,
     StructType,
     Type,
     ValueType,
@@ -242,16 +240,13 @@ def _returned(fn: FunctionChecker, tree: ast.expr, wanted: Type) -> Expression |
     if by_value_struct(wanted) is not None:
         return _return_by_value(fn, result, tree, wanted)
     value = fn.program.rules.coerce(fn, result, wanted, tree)
-    if value.local:
+    if value.local and may_refer(value.type):
         _escapes(fn, tree, wanted)
     variable = fn.variables.get(tree.id) if isinstance(tree, ast.Name) else None
-    if variable is not None and _may_refer(value.type):
+    narrowed = fn.flow.narrowed.get(variable) if variable is not None else None
+    if variable is not None and may_refer(narrowed or value.type):
         fn.returned_references.append((variable, tree))
     return value.node
-
-
-def _may_refer(kind: Type) -> bool:
-    return is_reference(kind) or isinstance(kind, PtrType | SliceType | OptionalType | ResultType)
 
 
 def _escapes(fn: FunctionChecker, tree: ast.expr, wanted: Type) -> None:

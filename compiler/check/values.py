@@ -188,6 +188,15 @@ def is_reference(kind: Type) -> bool:
     return isinstance(kind, StructType | ArrayType | AtomicType)
 
 
+def may_refer(kind: Type) -> bool:
+    """Whether a value of the type can hold an address."""
+    if isinstance(kind, OptionalType | ResultType | ValueType):
+        return may_refer(kind.element)
+    if isinstance(kind, TupleType):
+        return any(may_refer(element) for element in kind.elements)
+    return is_reference(kind) or isinstance(kind, PtrType | SliceType | StrType | FormatType)
+
+
 def by_value_struct(kind: Type) -> Type | None:
     """The struct that a result of this type passes through the result pointer, if it does."""
     if isinstance(kind, ValueType):
