@@ -78,10 +78,14 @@ class Symbols(Protocol):
 
 @dataclass(frozen=True)
 class Frame:
-    """Where a function's locals and slots are: a stack address for each scalar of a local, one for a slot."""
+    """Where a function's locals and slots are: a stack address for each scalar of a local, one for a slot.
+
+    `result`: addresses for the scalars of a result that consists of several, else empty.
+    """
 
     locals: Mapping[Local, Value]
     slots: Mapping[StackSlot, str]
+    result: Value
 
 
 class Expressions:

@@ -58,6 +58,7 @@ def emit_function(context: Context, function: Function) -> list[str]:
             builder.trap(TrapKind.UNREACHABLE, function.span, "")
         else:
             builder.finish("ret void")
+    statements.finish()
     return [_header(context, function, scope), "entry:", *prologue, *builder.finish_function(), "}"]
 
 
@@ -109,9 +110,11 @@ def _frame(function: Function) -> Frame:
         return tuple(unique(local.name if count == 1 else f"{local.name}.{index}") for index in range(count))
 
     every = dict.fromkeys([*function.parameters, *function.locals])
+    count = len(leaves(function.result))
     return Frame(
         {local: addresses(local) for local in every},
         {slot: unique(slot.name) for slot in function.slots},
+        tuple(unique(f"result.{index}") for index in range(count)) if count > 1 else (),
     )
 
 
@@ -123,6 +126,8 @@ def _prologue(context: Context, function: Function, frame: Frame, scope: str) ->
     for local, addresses in frame.locals.items():
         for kind, address in zip(leaves(local.type), addresses, strict=True):
             lines.append(f"  {address} = alloca {memory_type(kind)}")
+    for kind, address in zip(leaves(function.result), frame.result, strict=False):
+        lines.append(f"  {address} = alloca {memory_type(kind)}")
     lines += _store_parameters(function.parameters, frame)
     if context.debug is not None:
         lines += context.debug.declare_variables(function, scope, frame.locals, frame.slots)

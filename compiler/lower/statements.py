@@ -46,7 +46,9 @@ class Statements:
         self.machine = machine
         self.result = result
         self.expressions = Expressions(builder, machine, symbols, frame, self.run)
+        self._frame = frame
         self._loops: list[tuple[str, str]] = []
+        self._returns = False
 
     def run(self, statements: Sequence[Statement]) -> None:
         """Emit statements in order; those behind a jump are never reached and are left out."""
@@ -191,17 +193,34 @@ class Statements:
         else:
             store_scalar(builder, kind, value, address, node.align, node.access is Access.VOLATILE)
 
-    def _return(self, node: Return) -> None:
-        builder = self.builder
-        if node.value is None or not leaves(self.result):
-            if node.value is not None:
-                self.expressions.value(node.value)
-            builder.finish("ret void")
+    def finish(self) -> None:
+        """Emit the common end of a function that returns several scalars.
+
+        They meet there as scalars, since LLVM does not see through choices between aggregates.
+        """
+        if not self._returns:
             return
-        value = self.expressions.value(node.value)
-        builder.move_to(node.span)
+        builder = self.builder
+        builder.start("exit")
+        kinds = leaves(self.result)
+        value = tuple(builder.load(kind, at, "") for kind, at in zip(kinds, self._frame.result, strict=True))
         kind = result_type(self.result)
         builder.finish(f"ret {kind} {builder.aggregate(value, kind)}")
+
+    def _return(self, node: Return) -> None:
+        builder = self.builder
+        kinds = leaves(self.result)
+        value = self.expressions.value(node.value) if node.value is not None else ()
+        builder.move_to(node.span)
+        if not kinds:
+            builder.finish("ret void")
+        elif len(kinds) == 1:
+            builder.finish(f"ret {result_type(self.result)} {value[0]}")
+        else:
+            for kind, operand, address in zip(kinds, value, self._frame.result, strict=True):
+                builder.store(kind, operand, address, "")
+            builder.jump("exit")
+            self._returns = True
 
     def _trap(self, node: Trap) -> None:
         if self.builder.surroundings.checks or node.kind in _DELIBERATE:

@@ -21,7 +21,7 @@ SITES = some.builds(
 def test_what_is_encoded_is_decoded(sites: list[TrapSite]) -> None:
     table = TrapTable()
     numbers = {table.number_of(site): site for site in sites}
-    assert numbers == {number: site for number, site in table.sites.items()}
+    assert numbers == dict(table.sites)
     reports = decode_table(encode_table(table))
     assert list(reports) == sorted(numbers)
     for number, site in numbers.items():
