@@ -12,7 +12,7 @@ from compiler.lower.errors import LowerError
 from compiler.lower.expressions import Frame, Symbols
 from compiler.lower.machine import Machine
 from compiler.lower.statements import Statements
-from compiler.lower.text import Value, global_name, leaves, local_name, memory_type, result_type, scalar_type, string
+from compiler.lower.text import Value, global_name, leaves, local_name, memory_type, result_type, scalar_type
 from compiler.program.nodes import Local, TrapKind
 from compiler.program.program import Function, StackSlot
 from compiler.program.types import Pointer
@@ -42,6 +42,10 @@ class Context(Surroundings, Symbols, Protocol):
         """Linkage and visibility keywords of a defined function."""
         ...
 
+    def placement(self, section: str | None) -> str:
+        """Keyword and name of a section, where there is one to be in."""
+        ...
+
 
 def emit_function(context: Context, function: Function) -> list[str]:
     """The lines of a function's definition."""
@@ -66,7 +70,7 @@ def _header(context: Context, function: Function, scope: str) -> str:
     arguments = ", ".join(parameter_list(function, named=True))
     result = result_type(function.result)
     noundef = "" if result == "void" else "noundef "
-    section = f" section {string(function.section)}" if function.section else ""
+    section = context.placement(function.section)
     debug = f" !dbg {scope}" if scope else ""
     name = global_name(function.symbol)
     linkage = context.linkage(function)

@@ -135,6 +135,9 @@ class _Module:
             return "dso_local"
         return "hidden" if function.symbol in self._outside else "internal"
 
+    def placement(self, section: str | None) -> str:
+        return f" section {string(section)}" if section is not None and self._options.is_object else ""
+
     def attributes(self, function: Function) -> str:
         parts = ["nounwind", *self.machine.function_attributes()]
         if function.inline and not function.no_inline:
@@ -173,7 +176,8 @@ class _Module:
             elif placed:
                 linkage = "hidden"
             debug = self.debug.static(static) if self.debug is not None else ""
-            lines.append(static_line(static, linkage, debug))
+            placement = "," + self.placement(static.section) if self.placement(static.section) else ""
+            lines.append(static_line(static, linkage, placement, debug))
             for relocation in static.relocations:
                 if relocation.target not in self._known:
                     self.machine.outside_symbol(relocation.target)

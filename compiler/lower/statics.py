@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from compiler.lower.text import bytes_constant, global_name, string
+from compiler.lower.text import bytes_constant, global_name
 from compiler.program.program import StaticObject
 
 _LONG_ZERO_TAIL = 32
 
 
-def static_line(static: StaticObject, linkage: str, debug: str) -> str:
-    """The definition of an object. Objects that are zero throughout take no room in the image."""
+def static_line(static: StaticObject, linkage: str, placement: str, debug: str) -> str:
+    """The definition of an object, in its section (`placement`) and with its description (`debug`).
+
+    Objects that are zero throughout take no room in the image.
+    """
     kind = "global" if static.mutable else "constant"
-    section = f", section {string(static.section)}" if static.section else ""
     value = _initial_value(static)
-    return f"{global_name(static.symbol)} = {linkage} {kind} {value}{section}, align {static.align}{debug}"
+    return f"{global_name(static.symbol)} = {linkage} {kind} {value}{placement}, align {static.align}{debug}"
 
 
 def _initial_value(static: StaticObject) -> str:
