@@ -8,7 +8,7 @@ from compiler.lower.builder import Builder
 from compiler.lower.errors import LowerError
 from compiler.lower.expressions import Expressions, Frame, Symbols, store_scalar
 from compiler.lower.machine import Machine
-from compiler.lower.text import Value, constant, leaves, memory_type, result_type, scalar_type
+from compiler.lower.text import constant, leaves, memory_type, result_type, scalar_type
 from compiler.program.nodes import (
     Access,
     Assign,
@@ -210,7 +210,10 @@ class Statements:
     def _return(self, node: Return) -> None:
         builder = self.builder
         kinds = leaves(self.result)
-        value: Value = self.expressions.value(node.value) if node.value is not None else ()
+        if node.value is None:
+            builder.finish("ret void")
+            return
+        value = self.expressions.value(node.value)
         builder.move_to(node.span)
         if not kinds:
             builder.finish("ret void")
