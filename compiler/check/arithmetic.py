@@ -15,8 +15,19 @@ from compiler.check.coercion import widen, widens
 from compiler.check.constants import adapt, describe, fits, int_constant, is_plain_int, own_type
 from compiler.check.context import FunctionChecker
 from compiler.check.flow import ERROR
+from compiler.check.names import untested
 from compiler.check.values import Abandon, Known, Result, Value, value_type
-from compiler.language.types import U64, BitsType, BoolType, DistinctType, EnumType, IntType, Type
+from compiler.language.types import (
+    U64,
+    BitsType,
+    BoolType,
+    DistinctType,
+    EnumType,
+    IntType,
+    OptionalType,
+    ResultType,
+    Type,
+)
 from compiler.program import types as value_types
 from compiler.program.nodes import Binary, BinaryOp, Constant, Expression, Overflow, Unary, UnaryOp
 
@@ -99,6 +110,8 @@ def _demand_int(fn: FunctionChecker, result: Result, tree: ast.expr, op: BinaryO
     kind = _type(result)
     if isinstance(kind, IntType) or is_plain_int(result):
         return
+    if isinstance(kind, OptionalType | ResultType):
+        untested(fn, kind, tree)
     fix = None
     text = fn.text(tree)
     if isinstance(kind, BoolType):

@@ -15,7 +15,7 @@ from compiler.check.arithmetic import unify
 from compiler.check.constants import NULL, bool_constant, describe, is_plain_int, own_type
 from compiler.check.context import FunctionChecker
 from compiler.check.flow import Flow, Variable, join
-from compiler.check.names import variable_value
+from compiler.check.names import untested, variable_value
 from compiler.check.values import Bound, Fresh, Known, Result, Value, value_type
 from compiler.language.types import (
     BOOL,
@@ -282,6 +282,9 @@ def _compare(fn: FunctionChecker, node: ast.Compare) -> Result:
     left_tree = node.left
     parts: list[Result] = []
     for index, (op, tree) in enumerate(zip(node.ops, node.comparators, strict=True)):
+        if isinstance(op, ast.In | ast.NotIn):
+            parts.append(_membership(fn, left, left_tree, tree, op, node))
+            continue
         hint = left.type if isinstance(left, Value) else None
         right = fn.expression(tree, hint)
         following = right
@@ -306,6 +309,30 @@ def _all_of(parts: list[Result]) -> Result:
     return Value(BOOL, total)
 
 
+def _membership(
+    fn: FunctionChecker, left: Result, left_tree: ast.expr, tree: ast.expr, op: ast.cmpop, node: ast.Compare
+) -> Result:
+    """`x in (a, b)`: equal to one of several values."""
+    if not isinstance(tree, ast.Tuple) or not tree.elts:
+        message = "`in` tests for one of several values, listed in parentheses"
+        fn.fail("E0117", message, tree, fix="`x in (A, B)`, or a loop")
+    first = left
+    if isinstance(left, Value):
+        local = fn.temporary(left.node.type)
+        first = Value(left.type, Sequence((Assign(local, left.node, fn.span(left_tree)),), ReadLocal(local)))
+        left = Value(left.type, ReadLocal(local))
+    total: Expression | None = None
+    for item in tree.elts:
+        part = _pair(fn, ast.Eq(), first, fn.expression(item), left_tree, item, node)
+        first = left
+        part_node = bool_constant(part.object) if isinstance(part, Known) else _value(part).node
+        total = part_node if total is None else Logical(False, total, part_node)
+    assert total is not None
+    if isinstance(op, ast.NotIn):
+        total = Unary(UnaryOp.NOT, total, value_types.BOOL, fn.span(node))
+    return Value(BOOL, total)
+
+
 def _pair_known(fn: FunctionChecker, op: ast.cmpop, left: Known, right: Known, node: ast.AST) -> Known:
     try:
         return Known(bool(_COMPARISONS[type(op)][1](left.object, right.object)))
@@ -322,8 +349,6 @@ def _pair(
     right_tree: ast.expr,
     node: ast.AST,
 ) -> Result:
-    if type(op) not in _COMPARISONS:
-        fn.fail("E0117", "`in` would search at run time", node)
     if isinstance(left, Known) and isinstance(right, Known):
         return _pair_known(fn, op, left, right, node)
     kind = _COMPARISONS[type(op)][0]
@@ -349,6 +374,9 @@ def _type(result: Result) -> Type | None:
 
 
 def _demand_number(fn: FunctionChecker, result: Result, tree: ast.expr) -> None:
+    kind = _type(result)
+    if isinstance(kind, OptionalType | ResultType):
+        untested(fn, kind, tree)
     if _type(result) is None and not is_plain_int(result):
         fn.fail("E0305", f"`{fn.text(tree)}` is {describe(result)}, which is not compared with a number", tree)
 
@@ -366,7 +394,9 @@ def _comparable(
             if isinstance(node.ops[0], ast.Is | ast.IsNot):
                 return
             fn.fail("E0305", f"structs are not compared as wholes ({left.name})", node, fix="compare their fields")
-    text = fn.text(trees[0])
+    for kind, tree in zip((left, right), trees, strict=True):
+        if isinstance(kind, OptionalType | ResultType):
+            untested(fn, kind, tree)
     fix = None
     for this, other, tree in ((left, right, trees[0]), (right, left, trees[1])):
         if isinstance(other, IntType) or this == other:
@@ -374,8 +404,7 @@ def _comparable(
                 fix = f"`{fn.text(tree)}.value`"
             elif isinstance(this, DistinctType | BitsType):
                 fix = f"`{fn.text(tree)}.raw`"
-    if isinstance(left, OptionalType):
-        fix = f"test `{text} is not None` first"
-    elif isinstance(left, ResultType):
-        fix = f"test `isinstance({text}, {left.error.name})` first"
+    if isinstance(left, DistinctType) and isinstance(right, DistinctType):
+        fix = "compare their `.raw` where that is meant"
+        fn.fail("E0321", f"{left.name} and {right.name} do not mix", node, fix=fix)
     fn.fail("E0305", f"`{op.value}` is not defined for {left.name} and {right.name}", node, fix=fix)

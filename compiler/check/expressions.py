@@ -12,7 +12,7 @@ from compiler.check.conditions import condition, truth
 from compiler.check.constants import adapt, describe, is_plain_int, own_type, u64_constant
 from compiler.check.context import FunctionChecker
 from compiler.check.flow import join
-from compiler.check.names import length, pointer_place
+from compiler.check.names import known_object, length, pointer_place
 from compiler.check.places import Place
 from compiler.check.values import Bound, Fresh, Known, Result, Value, is_reference, value_type
 from compiler.language.memory import FunctionTable
@@ -159,9 +159,10 @@ def _known_subscript(fn: FunctionChecker, base: Known, node: ast.Subscript) -> R
         fix = "make it a table in the image: `NAME: Array[T] = constant([...])`"
         fn.fail("E0307", f"{describe(base)} is indexed by what is known at run time only", node, fix=fix)
     try:
-        return Known(base.object[index.object])
+        found = base.object[index.object]
     except Exception as error:
         fn.fail("E0316", f"`{ast.unparse(node)}` fails: {type(error).__name__}: {error}", node)
+    return known_object(fn, found, node)
 
 
 def _tuple_item(fn: FunctionChecker, value: Value, kind: TupleType, node: ast.Subscript) -> Value:

@@ -6,7 +6,7 @@ import ast
 import builtins
 import difflib
 import types as python_types
-from typing import Any, get_origin
+from typing import Any, NoReturn, get_origin
 
 from compiler.check import places
 from compiler.check.constants import describe, int_constant
@@ -195,7 +195,7 @@ def value_attribute(fn: FunctionChecker, value: Value, node: ast.Attribute) -> R
     """An attribute of a run-time value."""
     kind = value.type
     if isinstance(kind, OptionalType | ResultType):
-        _untested(fn, kind, node)
+        untested(fn, kind, node.value)
     if isinstance(kind, StructType):
         field = kind.fields.get(node.attr)
         if field is not None:
@@ -218,8 +218,9 @@ def value_attribute(fn: FunctionChecker, value: Value, node: ast.Attribute) -> R
     return fn.fail("E0204", f"{kind.name} has no attribute `{node.attr}`", node, fix=fix)
 
 
-def _untested(fn: FunctionChecker, kind: OptionalType | ResultType, node: ast.Attribute) -> None:
-    text = fn.text(node.value)
+def untested(fn: FunctionChecker, kind: OptionalType | ResultType, node: ast.expr) -> NoReturn:
+    """Report that a value which may be None or an error is used as if it were not."""
+    text = fn.text(node)
     if isinstance(kind, OptionalType):
         fn.fail("E0311", f"`{text}` may be None ({kind.name})", node, fix=f"test `{text} is not None` first")
     fix = f"test `isinstance({text}, {kind.error.name})` first"

@@ -8,6 +8,7 @@ leaves.
 from __future__ import annotations
 
 import ast
+import sys
 import types as python_types
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -405,7 +406,8 @@ def check_source(text: str, entries: Sequence[str], *, module: str = "program") 
     path = f"{module}.py"
     checker = ProgramChecker(module, {path: text})
     functions = loading.load_source(text, path, module, entries, checker.sink)
-    checker.know_exports(functions)
+    defined = vars(sys.modules[module]).values()
+    checker.know_exports(found for found in defined if isinstance(found, python_types.FunctionType))
     checker.run(functions)
     checker.sink.raise_errors()
     return checker.program

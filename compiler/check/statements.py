@@ -175,7 +175,7 @@ def loop_body(fn: FunctionChecker, nodes: Sequence[ast.stmt]) -> tuple[tuple[Sta
 
 def break_statement(fn: FunctionChecker, node: ast.Break) -> None:
     """`break`."""
-    _leave_loop(fn, node)
+    clean_up(fn, fn.loops[-1].cleanup_count)
     if not fn.flow.dead:
         fn.loops[-1].breaks.append(fn.flow)
     fn.emit(Break(fn.span(node)))
@@ -184,15 +184,9 @@ def break_statement(fn: FunctionChecker, node: ast.Break) -> None:
 
 def continue_statement(fn: FunctionChecker, node: ast.Continue) -> None:
     """`continue`."""
-    _leave_loop(fn, node)
+    clean_up(fn, fn.loops[-1].cleanup_count)
     fn.emit(Continue(fn.span(node)))
     fn.flow = Flow(dead=True)
-
-
-def _leave_loop(fn: FunctionChecker, node: ast.stmt) -> None:
-    if not fn.loops:
-        fn.fail("E0406", "outside a loop", node)
-    clean_up(fn, fn.loops[-1].cleanup_count)
 
 
 def clean_up(fn: FunctionChecker, down_to: int) -> None:

@@ -14,6 +14,7 @@ from compiler.language.memory import FunctionTable
 from compiler.language.types import Type
 from compiler.program.nodes import Sequence, TableCall
 from compiler.program.program import Function, Table
+from compiler.syntax.diagnostics import Note
 
 
 def call_entry(fn: FunctionChecker, bound: Bound, node: ast.Call, _expected: Type | None) -> Result:
@@ -47,10 +48,11 @@ def _table(fn: FunctionChecker, record: FunctionTable[Any], node: ast.AST) -> Ta
     for function in functions:
         if _shape(function) != _shape(first):
             message = (
-                f"the functions of a table have one signature: `{function.source_name}` differs from"
+                f"the functions of a table take and give the same types: `{function.source_name}` differs from"
                 f" `{first.source_name}`"
             )
-            fn.fail("E0703", message, span or node)
+            shown = [Note(f"`{one.source_name}` is {signature_text(one)}", one.span) for one in (first, function)]
+            fn.fail("E0703", message, span or node, notes=shown)
     table = Table(fn.program.unique_symbol(name), functions, span or fn.span(node))
     statics.add_table(record, table)
     return table
@@ -76,3 +78,9 @@ def _table_function(fn: FunctionChecker, function: Any, node: ast.AST) -> Functi
 
 
 OPERATIONS: Mapping[tuple[Any, str], Any] = {(FunctionTable, "[]"): call_entry}
+
+
+def signature_text(function: Function) -> str:
+    """A function's types as they are written."""
+    parameters = ", ".join(kind.name for _, kind in function.signature.parameters)
+    return f"({parameters}) -> {function.signature.result.name}"

@@ -75,11 +75,17 @@ def _static(static: StaticObject) -> list[str]:
 
 
 def _table(table: Table, known: set[Function]) -> list[str]:
-    return [
-        f"{table.symbol}: {function.symbol} is not among the functions"
-        for function in table.functions
-        if function not in known
-    ]
+    problems: list[str] = []
+    for function in table.functions:
+        if function not in known:
+            problems.append(f"{table.symbol}: {function.symbol} is not among the functions")
+        if _interface(function) != _interface(table.functions[0]):
+            problems.append(f"{table.symbol}: {function.symbol} does not take and give the types of the first function")
+    return problems
+
+
+def _interface(function: Function) -> tuple[object, ...]:
+    return (function.result, function.result_pointer, *(parameter.type for parameter in function.parameters))
 
 
 class FunctionVerifier(ExpressionVerifier):
@@ -100,6 +106,8 @@ class FunctionVerifier(ExpressionVerifier):
                 self.problem("an extern function has a body")
             return self.problems
         self.block(self.function.body)
+        if self.function.no_return and self.function.assembly is None and not ends(self.function.body):
+            self.problem("the end of a function that does not return can be reached")
         if self.function.result != VOID and not ends(self.function.body):
             self.problem(f"the end is reached without a result of type {self.function.result}")
         return self.problems
@@ -135,6 +143,8 @@ class FunctionVerifier(ExpressionVerifier):
                 else:
                     self.continue_states[-1].append(set(self.assigned))
             case nodes.Return(value=value):
+                if self.function.no_return:
+                    self.problem("return from a function that does not return")
                 if value is None:
                     if self.function.result != VOID:
                         self.problem("return without a value")

@@ -1,8 +1,7 @@
 """Checks of the program as a whole, on the typed program: what no function shows by itself.
 
-Recursion (so that the stack is bounded), the order in which locks are taken through calls, tables whose functions
-differ, functions that claim not to return, extern functions that nothing defines. Each is a function from the program
-to diagnostics and changes nothing.
+Recursion (so that the stack is bounded), the order in which locks are taken through calls, extern functions that
+nothing defines. Each is a function from the program to diagnostics and changes nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from compiler.check.lock_order import check_lock_order
 from compiler.program import nodes
 from compiler.program.nodes import Span
 from compiler.program.program import Function, Program
-from compiler.program.walk import ends, walk
+from compiler.program.walk import walk
 from compiler.syntax.diagnostics import Diagnostic, DiagnosticSink, Note
 
 _BRANCH_AND_LINK = re.compile(r"^\s*bl\s+\{([^{}]+)\}", re.MULTILINE)
@@ -42,8 +41,6 @@ def check_whole_program(program: Program, defined_symbols: Collection[str] | Non
     check_recursion(program, sink)
     if not sink.has_errors:
         check_lock_order(program, sink)
-    check_tables(program, sink)
-    check_no_return(program, sink)
     if defined_symbols is not None:
         check_externs(program, defined_symbols, sink)
     return list(sink.diagnostics)
@@ -146,49 +143,6 @@ def _shortest_cycle(graph: CallGraph, group: list[Function]) -> list[CallSite]:
                 reached[site.callee] = path
                 queue.append(site.callee)
     raise AssertionError("a strongly connected group has a cycle through each of its functions")
-
-
-def check_tables(program: Program, sink: DiagnosticSink) -> None:
-    """Report tables whose functions do not all take and give the same types."""
-    for table in program.tables:
-        first = table.functions[0] if table.functions else None
-        for function in table.functions:
-            if first is not None and _interface(function) != _interface(first):
-                sink.error(
-                    "E0703",
-                    f"`{function.source_name}` does not take and give the same types as `{first.source_name}` "
-                    "in the same table",
-                    table.span,
-                    notes=[
-                        Note(f"`{first.source_name}` is {_shown(first)}", first.span),
-                        Note(f"`{function.source_name}` is {_shown(function)}", function.span),
-                    ],
-                    fix="give all functions of a table one signature",
-                )
-
-
-def _interface(function: Function) -> tuple[object, ...]:
-    return (function.result, function.result_pointer, *(parameter.type for parameter in function.parameters))
-
-
-def _shown(function: Function) -> str:
-    parameters = ", ".join(kind.name for _, kind in function.signature.parameters)
-    return f"({parameters}) -> {function.signature.result.name}"
-
-
-def check_no_return(program: Program, sink: DiagnosticSink) -> None:
-    """Report functions that say NoReturn and can return."""
-    for function in program.functions:
-        if not function.no_return or function.extern or function.assembly is not None:
-            continue
-        name = function.source_name
-        returns = [node for node in walk(function.body) if isinstance(node, nodes.Return)]
-        fix = 'end it with an endless loop, panic("...") or a call that does not return'
-        if returns:
-            sink.error("E0704", f"`{name}` says NoReturn and returns here", returns[0].span, fix=fix)
-        elif not ends(function.body):
-            message = f"`{name}` says NoReturn, and its end can be reached"
-            sink.error("E0704", message, function.span, fix=fix)
 
 
 def check_externs(program: Program, defined_symbols: Collection[str], sink: DiagnosticSink) -> None:

@@ -84,7 +84,6 @@ TITLES: dict[str, str] = {
     "E0403": "assignment to a loop variable or compile-time parameter",
     "E0404": "loop variable used after its loop",
     "E0405": "return that does not match the result type",
-    "E0406": "break or continue outside a loop",
     "E0407": "with over what is no resource",
     # Structs, memory, pointers
     "E0501": "optional or fallible struct used before it is tested",
@@ -115,7 +114,6 @@ TITLES: dict[str, str] = {
     "E0701": "recursion",
     "E0702": "locks taken out of order",
     "E0703": "functions of a table differ",
-    "E0704": "NoReturn function that returns",
     "E0705": "extern function that nothing defines",
     # Warnings
     "W0701": "check that always fails",

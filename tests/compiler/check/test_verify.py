@@ -7,7 +7,7 @@ import pytest
 from compiler.check.verify import InternalError, find_problems, verify
 from compiler.program import nodes
 from compiler.program.nodes import BinaryOp, CompareOp, Conversion, Local, Overflow, Statement
-from compiler.program.program import Program, StackSlot
+from compiler.program.program import Program, StackSlot, Table
 from compiler.program.types import BOOL, SLICE, U8, U64, Tuple
 from tests.compiler.check.typed import (
     HERE,
@@ -81,6 +81,25 @@ BROKEN: list[tuple[str, Callable[[], Program]]] = [
     ("call of app.f", lambda: (lambda f: program(function("g", [call(f)]), f))(function("f", [], [P]))),
     ("two entities", lambda: program(function("f", []), function("f", []))),
     ("of type", lambda: body(nodes.Evaluate(nodes.Compare(CompareOp.LT, TRUE, TRUE), HERE), ret(TRUE))),
+]
+
+
+def not_returning(*statements: Statement) -> Program:
+    made = function("f", list(statements), [FLAG])
+    made.no_return = True
+    return program(made)
+
+
+def mixed_table() -> Program:
+    made = program(function("f", []), function("g", [], [P]))
+    made.tables.append(Table("app.T", made.functions, HERE))
+    return made
+
+
+BROKEN += [
+    ("that does not return can be reached", lambda: not_returning(if_(read(FLAG), [loop(None, [])]))),
+    ("return from a function that", lambda: not_returning(if_(read(FLAG), [ret()]), loop(None, []))),
+    ("does not take and give", mixed_table),
 ]
 
 

@@ -6,7 +6,7 @@ from compiler.check.whole_program import check_whole_program
 from compiler.program import nodes
 from compiler.program.nodes import Local, Statement
 from compiler.program.program import AssemblyText, Function, Table
-from compiler.program.types import BOOL, U64
+from compiler.program.types import BOOL
 from compiler.syntax.diagnostics import Diagnostic
 from tests.compiler.check.typed import HERE, at, call, const, function, if_, loop, program, read, ret
 
@@ -107,19 +107,7 @@ def test_a_helper_may_take_and_another_release() -> None:
     assert [found.span for found in findings(bad, take, *LOCKS)] == [at(9)]
 
 
-def test_tables_no_return_and_externs() -> None:
-    one, other = function("one", []), function("other", [], [Local("p", U64)])
-    mixed = program(one, other)
-    mixed.tables.append(Table("app.T", [one, other], at(3)))
-    (found,) = check_whole_program(mixed)
-    assert (found.code, found.span) == ("E0703", at(3))
-    stop = function("stop", [if_(read(FLAG), [ret()]), loop(None, [])], [FLAG])
-    stop.no_return = True
-    fall = function("fall", [])
-    fall.no_return = True
-    endless = function("endless", [call(stop, read(FLAG))], [FLAG])
-    endless.no_return = True
-    assert [found.code for found in findings(stop, fall, endless)] == ["E0704", "E0704"]
+def test_externs_that_nothing_defines() -> None:
     outside = function("outside", [])
     outside.extern = True
     user = function("user", [call(outside, line=6), call(outside, line=7)])
