@@ -567,11 +567,24 @@ def _layout_of(cls: Any) -> StructLayout:
         kind = _field_type(cls, name, text, owner.__module__, default)
         field_align = 1 if options.packed else kind.align
         offset = _round_up(offset, field_align)
+        if options.packed:
+            _check_packed_field(cls, name, kind, offset, options.align)
         fields[name] = StructField(name, kind, offset, default, hasattr(cls, name))
         offset += kind.size
         align = max(align, field_align)
     size = _round_up(offset, align)
     return StructLayout(fields, max(size, align), align)
+
+
+def _check_packed_field(cls: type[Any], name: str, kind: Type, offset: int, align: int) -> None:
+    """What is reached by reference must be aligned as its type promises, in a packed struct too."""
+    referenced = isinstance(kind, StructType | ArrayType | AtomicType)
+    if referenced and (offset % kind.align or align < kind.align):
+        raise BuildError(
+            f"{cls.__name__}.{name}: {kind.name} needs an alignment of {kind.align}, but stands at offset {offset} of "
+            f"a packed struct of alignment {align}; make {kind.name} packed too, or order the fields and give "
+            f"@struct(packed=True, align={kind.align})"
+        )
 
 
 def _field_type(cls: type[Any], name: str, text: Any, module: str, default: Any) -> Type:

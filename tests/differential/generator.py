@@ -82,18 +82,23 @@ def _enumerations(random: Random, declarations: Declarations) -> list[str]:
 
 def _structs(random: Random, declarations: Declarations) -> list[str]:
     lines: list[str] = []
+    packed: set[Struct] = set()
     for number in range(3):
+        option = random.choice(("@struct", "@struct", "@struct(packed=True)", "@struct(align=16)"))
+        is_packed = "packed" in option
         fields: list[tuple[str, Scalar | ArrayOf | Struct]] = []
         for index in range(random.randrange(2, 5)):
             kind: Scalar = BOOL if random.randrange(6) == 0 else random.choice(INTEGERS)
             fields.append((f"m{index}", kind))
-        if declarations.structs and random.randrange(2):
-            fields.append(("inner", random.choice(declarations.structs)))
+        embeddable = [struct for struct in declarations.structs if struct in packed or not is_packed]
+        if embeddable and random.randrange(2):
+            fields.append(("inner", random.choice(embeddable)))
         if random.randrange(2):
-            fields.append(("items", ArrayOf(random.choice(INTEGERS), random.randrange(1, 5))))
+            fields.append(("items", ArrayOf(U8 if is_packed else random.choice(INTEGERS), random.randrange(1, 5))))
         struct = Struct(f"Record{number}", tuple(fields))
         declarations.structs.append(struct)
-        option = random.choice(("@struct", "@struct", "@struct(packed=True)", "@struct(align=16)"))
+        if is_packed:
+            packed.add(struct)
         lines += ["", "", option, f"class {struct.name}:"]
         lines += [f"    {_field(name, kind)}" for name, kind in fields]
     return lines
