@@ -116,10 +116,10 @@ class Native(Session):
     def invoke(self, function: Function, arguments: Sequence[Any]) -> Any:
         entry = self._module.entry(function.symbol)
         try:
-            scalars = entry.call(*_flattened(arguments))
+            scalars = entry.call(*flattened(arguments))
         except HostTrap as trap:
             raise TrapError(trap.site.kind, trap.site.span, trap.site.message) from None
-        return _shaped(function.result, iter(scalars))
+        return shaped(function.result, iter(scalars))
 
     def call_many(self, which: str | Callable[..., Any], rows: Iterable[Sequence[int]]) -> Calls:
         """Call a function once for each row of scalar arguments, looping in native code.
@@ -205,22 +205,24 @@ class NativeRegisters:
             self.events.append(SystemEvent(kind, operation, value if takes_value else None))
 
 
-def _flattened(values: Sequence[Any]) -> list[int]:
+def flattened(values: Sequence[Any]) -> list[int]:
+    """The words of raw values, tuples element by element."""
     flat: list[int] = []
     for value in values:
         if isinstance(value, tuple):
-            flat += _flattened(cast(Any, value))
+            flat += flattened(cast(Any, value))
         else:
             flat.append(int(value) & _MASK_64)
     return flat
 
 
-def _shaped(kind: ValueType, scalars: Iterator[int]) -> Any:
+def shaped(kind: ValueType, scalars: Iterator[int]) -> Any:
+    """The raw value of a type, from its scalars."""
     match kind:
         case Void():
             return None
         case Tuple(elements):
-            return tuple([_shaped(element, scalars) for element in elements])
+            return tuple([shaped(element, scalars) for element in elements])
         case Bool():
             return bool(next(scalars))
         case _:

@@ -28,7 +28,7 @@ class Session(ABC):
         self._initial = {
             item.symbol: self.read(self.static_address(item.symbol), item.size)
             for item in program.statics
-            if item.mutable
+            if item.mutable and self.has_static(item.symbol)
         }
 
     @property
@@ -44,6 +44,10 @@ class Session(ABC):
     @abstractmethod
     def static_address(self, symbol: str) -> int:
         """Address of a static object, function or linker symbol."""
+
+    def has_static(self, symbol: str) -> bool:
+        """Whether the engine has the static object in memory: an optimiser may have removed it."""
+        return symbol in self._statics
 
     @abstractmethod
     def allocate(self, size: int, align: int) -> int:

@@ -5,7 +5,7 @@ Values are biased to the edges of their types and to small numbers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, cast
 
@@ -70,7 +70,7 @@ class Outcome:
 
     result: Any = None
     arguments: tuple[Any, ...] = ()
-    statics: tuple[Any, ...] = ()
+    statics: dict[str, Any] = field(default_factory=dict[str, Any])
     trap: tuple[str, str, int] | None = None
     """Kind, file and line."""
 

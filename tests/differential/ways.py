@@ -29,7 +29,19 @@ def outcome(session: Session, function: Function, row: tuple[Any, ...]) -> Outco
             result = comparable(session.call(function.symbol, *given))
         except TrapError as error:
             return Outcome(trap=(error.kind.name, error.span.file, error.span.line))
-        statics = tuple(comparable(session.static(item.symbol)) for item in session.program.statics if item.mutable)
+        statics = {
+            item.symbol: comparable(session.static(item.symbol))
+            for item in session.program.statics
+            if item.mutable and session.has_static(item.symbol)
+        }
         return Outcome(result, tuple(comparable(item) for item in given), statics)
     finally:
         session.release(mark)
+
+
+def same(left: Outcome, right: Outcome) -> bool:
+    """Whether two ways did the same, as far as both have the static objects."""
+    both = left.statics.keys() & right.statics.keys()
+    return (left.result, left.arguments, left.trap) == (right.result, right.arguments, right.trap) and all(
+        left.statics[symbol] == right.statics[symbol] for symbol in both
+    )
