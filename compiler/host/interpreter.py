@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from mmap import mmap
 from types import FunctionType
 from typing import Any, NoReturn
 
@@ -24,6 +25,7 @@ from compiler.program.nodes import Span, TrapKind
 from compiler.program.program import Function, Program, StaticObject, Table
 
 STATICS_BASE = 0x60_0000_0000
+CONSTANTS_BASE = 0x60_8000_0000
 FUNCTIONS_BASE = 0x61_0000_0000
 STACK_BASE = 0x62_0000_0000
 STACK_SIZE = 1 << 20
@@ -33,6 +35,7 @@ HEAP_SIZE = 1 << 26
 _UNDEFINED_BYTE = b"\xa5"
 _MASK_64 = (1 << 64) - 1
 _FUNCTION_STRIDE = 16
+_PLACES = ((STATICS_BASE, True), (CONSTANTS_BASE, False))
 
 
 class Interpreter(Session):
@@ -115,7 +118,7 @@ class Stack:
 
     def __init__(self, memory: Memory) -> None:
         region = memory.map(STACK_BASE, STACK_SIZE)
-        assert region.data is not None
+        assert isinstance(region.data, mmap)
         self._data = region.data
         self._top = region.end
         self._saved: list[int] = []
@@ -162,18 +165,30 @@ class _ProgramLinkage(Linkage):
         self._place(program.statics, memory)
 
     def _place(self, statics: Sequence[StaticObject], memory: Memory) -> None:
-        address = STATICS_BASE
-        for item in statics:
-            address = (address + item.align - 1) & -item.align
-            self._addresses[item.symbol] = address
-            address += item.size
-        memory.map(STATICS_BASE, max(address - STATICS_BASE, 1))
-        for item in statics:
-            base = self._addresses[item.symbol]
-            memory.write(base, item.data)
+        parts = [(base, [item for item in statics if item.mutable is mutable]) for base, mutable in _PLACES]
+        for base, items in parts:
+            address = base
+            for item in items:
+                address = (address + item.align - 1) & -item.align
+                self._addresses[item.symbol] = address
+                address += item.size
+        for base, items in parts:
+            contents = self._contents(items, base)
+            if items and items[0].mutable:
+                memory.map(base, len(contents), contents)
+            elif items:
+                memory.map_constant(base, contents)
+
+    def _contents(self, items: Sequence[StaticObject], base: int) -> bytes:
+        """The memory of static objects placed from `base` on, with their pointers."""
+        contents = bytearray()
+        for item in items:
+            data = bytearray(item.data.ljust(item.size, b"\0"))
             for relocation in item.relocations:
-                value = self.symbol_address(relocation.target) + relocation.addend
-                memory.store(base + relocation.offset, 8, value & _MASK_64)
+                value = (self.symbol_address(relocation.target) + relocation.addend) & _MASK_64
+                data[relocation.offset : relocation.offset + 8] = value.to_bytes(8, "little")
+            contents += bytes(self._addresses[item.symbol] - base - len(contents)) + data
+        return bytes(contents or b"\0")
 
     def symbol_address(self, symbol: str) -> int:
         """Address of a function, static object or linker symbol."""

@@ -32,11 +32,11 @@ class Device(Protocol):
 
 @dataclass(eq=False)
 class Region:
-    """`size` bytes from `base`: memory when `data` is set, else a device."""
+    """`size` bytes from `base`: memory when `data` is set (read-only memory when it is `bytes`), else a device."""
 
     base: int
     size: int
-    data: mmap | None
+    data: mmap | bytes | None
     device: Device | None = None
 
     @property
@@ -76,6 +76,7 @@ _FORMATS = {(1, False): "<B", (2, False): "<H", (4, False): "<I", (8, False): "<
 }
 
 _OUTSIDE = (struct_error, OverflowError)
+_NOT_WRITABLE = (*_OUTSIDE, TypeError)
 
 
 class Memory:
@@ -91,9 +92,14 @@ class Memory:
         if len(data) > size:
             raise HostError(f"{len(data)} bytes of contents do not fit in a region of {size}")
         region = self._add(Region(address, size, None))
-        region.data = mmap(-1, size)  # zero-filled, and only the pages that are touched take memory
-        region.data[: len(data)] = data
+        contents = mmap(-1, size)  # zero-filled, and only the pages that are touched take memory
+        contents[: len(data)] = data
+        region.data = contents
         return region
+
+    def map_constant(self, address: int, data: bytes) -> Region:
+        """Map `data` at `address` as memory that cannot be written."""
+        return self._add(Region(address, len(data), data))
 
     def device(self, base: int, size: int, model: Device) -> Region:
         """Let `model` answer accesses to `size` bytes at `base`."""
@@ -137,6 +143,8 @@ class Memory:
         region = self.find(address, len(data))
         if region.data is None:
             raise HostFault(address, f"{len(data)} bytes written to a device as if it were memory")
+        if isinstance(region.data, bytes):
+            raise HostFault(address, f"{len(data)} bytes written to read-only memory")
         offset = address - region.base
         region.data[offset : offset + len(data)] = data
 
@@ -204,7 +212,7 @@ class Memory:
                 try:
                     pack_into(data, address - region.base, value)
                     return
-                except _OUTSIDE:
+                except _NOT_WRITABLE:
                     pass
             slow(address, width, value)
 

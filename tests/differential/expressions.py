@@ -11,6 +11,7 @@ from random import Random
 from compiler.language.types import BOOL, I64, U8, U32, U64, IntType
 from tests.differential.scope import (
     INTEGERS,
+    ArrayOf,
     ByValue,
     Declarations,
     Enumeration,
@@ -235,7 +236,7 @@ class ExpressionGenerator:
             case Struct():
                 return kind in self.scope.structs.values()
             case SliceOf():
-                known = [*self.scope.slices.values(), *(array.element for _, array in self.scope.all_arrays())]
+                known = [*self.scope.slices.values(), *(array.element for _, array in self.changeable_arrays())]
                 return kind.element in known
             case _:
                 return True
@@ -258,8 +259,13 @@ class ExpressionGenerator:
             case _:
                 return self.value(kind, min(depth, 1))
 
+    def changeable_arrays(self) -> list[tuple[str, ArrayOf]]:
+        """Arrays that a callee may write."""
+        constants = {name for name, _, mutable in self.declarations.static_arrays if not mutable}
+        return [(text, array) for text, array in self.scope.all_arrays() if text not in constants]
+
     def _slice(self, element: IntType, depth: int) -> str:
-        arrays = [(text, array.count) for text, array in self.scope.all_arrays() if array.element == element]
+        arrays = [(text, array.count) for text, array in self.changeable_arrays() if array.element == element]
         slices = [name for name, own in self.scope.slices.items() if own == element]
         if arrays and (not slices or self.chance(50)):
             text, count = self.random.choice(arrays)

@@ -220,8 +220,7 @@ class FunctionGenerator(ExpressionGenerator):
         self._line(f"{place} = {self.value(kind, 2)}")
 
     def _set_element(self, depth: int) -> None:
-        constants = {name for name, _, mutable in self.declarations.static_arrays if not mutable}
-        arrays = [(text, array) for text, array in self.scope.all_arrays() if text not in constants]
+        arrays = self.changeable_arrays()
         if self.scope.slices and (not arrays or self.chance(50)):
             name, element = self.random.choice(list(self.scope.slices.items()))
             self._line(f"if len({name}) > {self.random.randrange(3)}:")

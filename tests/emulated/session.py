@@ -19,6 +19,7 @@ from compiler.host.registers import SystemRegisters
 from compiler.host.session import Session
 from compiler.language.register_table import SystemEncoding, name_of
 from compiler.link import LinkedImage, link, load_script
+from compiler.link.elf import PF_W
 from compiler.lower import TargetOptions, TrapTable, lower
 from compiler.lower.text import leaves
 from compiler.program.program import Function, Program
@@ -105,6 +106,13 @@ class Emulated(Session):
 
     def has_static(self, symbol: str) -> bool:
         return symbol in self._addresses
+
+    def reset_statics(self) -> None:
+        """Give all writable memory of the image its initial contents: the optimiser may have split static objects."""
+        for segment in self.image.segments:
+            if segment.flags & PF_W:
+                rest = segment.memory_size - len(segment.data)
+                self._memory.write(segment.virtual_address, segment.data + bytes(rest))
 
     def allocate(self, size: int, align: int) -> int:
         address = (self._heap_top + align - 1) & -align

@@ -457,3 +457,15 @@ def test_extern_functions_run_the_given_model() -> None:
 
     session = Interpreter(program(outside, tested), externs={"sample.outside": model})
     assert session.call("f", 4) == 5
+
+
+def test_constants_cannot_be_written() -> None:
+    table = StaticObject("sample.TABLE", "TABLE", "sample", t.U32, 4, 4, False, b"\x05\0\0\0")
+    body: list[n.Statement] = [
+        n.Store(n.StaticAddress(table), number(U32, 1), 4, at(2)),
+        n.Return(number(U32, 0), at(2)),
+    ]
+    session = Interpreter(program(function("f", [], U32, body), statics=[table]))
+    with pytest.raises(HostFault, match="written to read-only memory"):
+        session.call("f")
+    assert session.static("sample.TABLE") == 5
