@@ -8,7 +8,7 @@ from compiler.asm.dataflow import DataFlow, Step
 from compiler.asm.diagnostics import BlockSource, Place, Reporter
 from compiler.asm.encoder import EncodingFault, canonical_text, encode
 from compiler.asm.evaluate import Evaluator, Labels, Resolve, Unusable
-from compiler.asm.forms import Match, Mismatch, all_forms, match_forms
+from compiler.asm.forms import UNPREDICTABLE_RANK, Match, Mismatch, all_forms, match_forms
 from compiler.asm.header import BlockHeader, read_header
 from compiler.asm.layout import Item, Layout, lay_out, string_bytes
 from compiler.asm.operands import Address, PageOffset, Value, Word
@@ -17,7 +17,7 @@ from compiler.asm.syntax import OperandSyntax, StringSyntax, parse_line
 from compiler.asm.system import SYSTEM_MNEMONICS, match_system
 from compiler.asm.verifier import mismatch
 
-_NOP = 0xD503201F
+_NOP, _RET = 0xD503201F, 0xD65F03C0
 
 
 @dataclass(slots=True)
@@ -56,6 +56,8 @@ class _Assembler:
         stack = self._stack(header, evaluator, flow)
         self._check_inline(header, stack)
         self._reporter.raise_if_any()
+        if header.inline:
+            self._output.code += _RET.to_bytes(4, "little")
         return self._block(header, symbols, stack, flow)
 
     def _symbols(self, header: BlockHeader) -> dict[str, str]:
@@ -122,15 +124,14 @@ class _Assembler:
         best = max(mismatches, key=lambda mismatch: mismatch.rank)
         columns = _operand_columns(item.statement.operands)
         column = columns[best.operand] if best.operand < len(columns) else item.statement.column
-        forms = all_forms().get(item.statement.mnemonic, [])
         note = ""
-        if best.code == "A103" and forms:
-            note = "it takes " + "; or ".join(dict.fromkeys(str(form) for form in forms))
-        message = (
-            best.message
-            if len(mismatches) == 1 or best.code != "A103" or best.rank > 1
-            else "these operands do not fit"
-        )
+        forms = all_forms().get(item.statement.mnemonic, [])
+        if forms and best.code == "A103" and best.rank < UNPREDICTABLE_RANK:
+            # The forms that came closest first; Rn stands for Wn or Xn.
+            closest = sorted(zip(mismatches, forms, strict=True), key=lambda pair: -pair[0].rank)[:4]
+            note = "closest: " + "; ".join(dict.fromkeys(str(form) for _, form in closest))
+        vague = len(mismatches) > 1 and best.code == "A103" and best.rank <= 1
+        message = "these operands fit no form" if vague else best.message
         self._reporter.error(best.code, Place(item.line, column), f"`{item.statement.mnemonic}`: {message}", note=note)
 
     def _target(self, match: Match, item: Item, evaluator: Evaluator) -> Value | None:
@@ -237,6 +238,8 @@ class _Assembler:
             item, match, target = matches[offset]
             following = padded.get(offset + 4, offset + 4)
             is_local = target is not None and target.is_local and match.target_kind not in ("literal", "page")
+            lands = index_at.get(target.number) if target is not None and is_local else None
+            branches = match.form.effects & {"jump", "branch", "call"}
             steps.append(
                 Step(
                     offset,
@@ -244,8 +247,9 @@ class _Assembler:
                     text_at[offset],
                     match,
                     index_at.get(following),
-                    index_at.get(target.number) if target is not None and is_local else None,
+                    lands,
                     target is not None and not target.is_local,
+                    bool(branches) and is_local and lands is None,
                 )
             )
         return steps
@@ -274,7 +278,7 @@ class _Assembler:
         place = Place(self._source.first_line, 1)
         for _, (item, match, _) in sorted(self._output.matches.items()):
             effects = match.form.effects
-            if effects & {"call", "ret", "end"}:
+            if effects & {"call", "ret"} or match.form.mnemonic.startswith("eret"):
                 self._reporter.error("A310", item.place, f"an inline block may not contain {item.statement.mnemonic}")
         if self._output.relocations or header.calls:
             self._reporter.error("A310", place, "an inline block may not refer to symbols")

@@ -42,8 +42,8 @@ class AssembledBlock:
     `code` starts at an address that is a multiple of `alignment`. `lines` maps byte offsets to lines of `file`, in
     offset order. `labels` has every named label, `exports` those of the `global` lines. `calls` are the link symbols
     that the block refers to. `data_ranges` are the half-open byte ranges that hold no instructions. `stack_bytes` is
-    the deepest the block itself moves the stack pointer. `inline` blocks have no relocations, so that their words
-    may replace a call.
+    the deepest the block itself moves the stack pointer. An `inline` block is position independent and has no
+    relocations: its `inline_words` may replace the call of it; `code` is the same as a function, with a RET added.
     """
 
     name: str
@@ -69,5 +69,11 @@ class AssembledBlock:
 
     @property
     def words(self) -> tuple[int, ...]:
-        """The code as 32-bit words, for patching an inline block in place of its call."""
-        return tuple(int.from_bytes(self.code[i : i + 4], "little") for i in range(0, len(self.code), 4))
+        """The code as 32-bit words; bytes after the last whole word are left out."""
+        whole = len(self.code) // 4 * 4
+        return tuple(int.from_bytes(self.code[i : i + 4], "little") for i in range(0, whole, 4))
+
+    @property
+    def inline_words(self) -> tuple[int, ...]:
+        """The words of an inline block without the RET of its function form."""
+        return self.words[:-1]

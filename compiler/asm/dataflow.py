@@ -38,7 +38,10 @@ def _signed(register: str) -> AbstractValue:
 
 @dataclass(slots=True)
 class Step:
-    """One instruction in the block's control flow."""
+    """One instruction in the block's control flow.
+
+    `next` and `target` are indices of steps; `misses` tells that its target is in the block but no instruction.
+    """
 
     offset: int
     place: Place
@@ -47,6 +50,7 @@ class Step:
     next: int | None
     target: int | None
     external_target: bool
+    misses: bool
 
     def has(self, effect: str) -> bool:
         return effect in self.match.form.effects
@@ -133,9 +137,9 @@ class DataFlow:
             if state is not None:
                 self._check_reads(step, state)
                 self._check_stack(index, step, state)
-                if step.leaves:
-                    self._check_exit(step, state)
-                if self._falls_off(step):
+                if step.leaves or (self._header.inline and self._reaches_end(step)):
+                    self._check_exit(step, state if step.leaves else self._after(index))
+                if self._reaches_end(step) and not self._header.inline:
                     self._reporter.error(
                         "A307",
                         step.place,
@@ -155,10 +159,15 @@ class DataFlow:
             stack = state.stack() if state is not None else None
             if state is None or stack is None or stack[0] != 0:
                 continue
+            # A slot below the stack pointer is free again: its register has been restored.
             saved = sorted(
                 (int(str(value[1])[1:]), key[1])
                 for key, (value, _) in state.slots.items()
-                if key[0] == 0 and value[0] in ("entry", "signed") and str(value[1]).startswith("x")
+                if value[0] in ("entry", "signed")
+                and str(value[1]).startswith("x")
+                and key[0] == 0
+                and stack[1] <= key[1] < 0
+                and key[1] % 8 == 0
             )
             row = FrameRow(step.offset, -stack[1], tuple(dict(saved).items()), _is_signed(state))
             if not rows or row.without_offset != rows[-1].without_offset:
@@ -192,8 +201,9 @@ class DataFlow:
     def _falls_through(self, step: Step) -> bool:
         return not (step.has("end") or step.has("ret") or step.has("jump"))
 
-    def _falls_off(self, step: Step) -> bool:
-        return self._falls_through(step) and step.next is None
+    def _reaches_end(self, step: Step) -> bool:
+        """Control may run past the last instruction, or into padding or data."""
+        return step.misses or (self._falls_through(step) and step.next is None)
 
     def _successors(self, step: Step) -> Iterator[int]:
         if self._falls_through(step) and step.next is not None:
@@ -232,7 +242,8 @@ class DataFlow:
             return {}
         value = state.registers[source.resource]
         if step.mnemonic == "mov":
-            return {target.resource: value}
+            # An undefined source has been reported once; what is computed from it is not reported again.
+            return {target.resource: DEFINED if value == UNDEFINED else value}
         stack = _stack_of(value)
         amount = operands[2] if len(operands) >= 3 else None
         if step.mnemonic in ("add", "sub") and stack is not None and isinstance(amount, Immediate):

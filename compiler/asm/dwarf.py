@@ -233,8 +233,7 @@ def _frame_program(block: AssembledBlock) -> bytes:
         if row.depth != depth:
             depth = row.depth
             result += bytes([_CFA_DEF_CFA_OFFSET]) + uleb128(depth)
-        # A slot below the stack pointer is free again: its register has been restored.
-        now = {register: place for register, place in row.saved if place >= -depth and place % 8 == 0 and place < 0}
+        now = dict(row.saved)
         for register in sorted(saved.keys() - now.keys()):
             result += bytes([_CFA_RESTORE | register])
         for register, place in now.items():

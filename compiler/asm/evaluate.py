@@ -1,6 +1,7 @@
 """Evaluation: from operand syntax to operands, with bindings resolved and labels looked up."""
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from compiler.asm.diagnostics import Place, Reporter, ResolveError
 from compiler.asm.operands import (
@@ -153,7 +154,7 @@ class Evaluator:
 
     def _resolve_binding(self, text: str) -> Value | str:
         try:
-            result: object = self._resolve(text)
+            result = cast(object, self._resolve(text))
         except _RESOLVE_FAULTS as fault:
             return str(fault) or type(fault).__name__
         if isinstance(result, SymbolReference):

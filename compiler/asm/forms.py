@@ -52,8 +52,8 @@ class OperandSpec:
 
     def __str__(self) -> str:
         if self.sort == "r":
-            name = {"R": "Wn or Xn", "V2d": "Vn.2d", "Pb": "Pn.b"}.get(self.kind, f"{self.kind}n")
-            return name + (" or SP" if self.stack else "")
+            name = {"R": "Rn", "V2d": "Vn.2d", "Pb": "Pn.b"}.get(self.kind, f"{self.kind}n")
+            return name + ("|SP" if self.stack else "")
         if self.sort == "?":
             return f"{{{EXTENSIONS[self.kind]}}}"
         if self.sort == "[":
@@ -75,7 +75,11 @@ class Form:
     encoding: str
 
     def __str__(self) -> str:
-        return f"{self.mnemonic} {', '.join(str(spec) for spec in self.specs)}".rstrip()
+        text = self.mnemonic
+        for index, spec in enumerate(self.specs):
+            separator = "" if spec.sort == "?" else ", " if index else " "
+            text += separator + str(spec)
+        return text
 
 
 @dataclass(slots=True)
@@ -103,6 +107,10 @@ class Mismatch:
     code: str
     operand: int
     message: str
+
+
+UNPREDICTABLE_RANK = 20
+"""From this rank on the operands fit a form, but their combination is unpredictable."""
 
 
 class _Fail(Exception):
@@ -218,7 +226,7 @@ class _Matcher:
         if spec.letter.isupper():
             first = self._match.fields[spec.letter.lower()]
             if first % 2 or operand.number != first + 1:
-                raise self._fail(20, index, f"{operand.name} is not the second of an even and odd pair")
+                raise self._fail(UNPREDICTABLE_RANK, index, f"{operand.name} is not the second of an even and odd pair")
         self._match.fields[spec.letter] = operand.number
         resource = operand.resource
         if resource is not None:
@@ -320,10 +328,12 @@ class _Matcher:
             return
         general = [register for register in loaded if register.is_general and not register.is_zero]
         if memory.writes_base and any(r.number == memory.base.number and not memory.base.stack for r in general):
-            raise self._fail(25, 0, f"{memory.base.name} is transferred and written back: unpredictable")
+            raise self._fail(
+                UNPREDICTABLE_RANK, 0, f"{memory.base.name} is transferred and written back: unpredictable"
+            )
         first = self._form.specs[0]
         if self._form.mnemonic.startswith(("ldp", "ldxp", "ldaxp", "ldnp")) and loaded[0] == loaded[1]:
-            raise self._fail(25, 1, f"{loaded[0].name} is loaded twice: unpredictable")
+            raise self._fail(UNPREDICTABLE_RANK, 1, f"{loaded[0].name} is loaded twice: unpredictable")
         if first.letter == "s" and first.access == "w":
             if any(other.number == loaded[0].number for other in loaded[1:]) or (
                 memory.base.number == loaded[0].number and not memory.base.stack

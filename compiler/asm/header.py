@@ -6,13 +6,12 @@ The header ends at the line `begin`; all lines after it are the body.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 
-from lark import Lark, Token, Tree, UnexpectedInput
+from lark import Token, Tree, UnexpectedInput
 
 from compiler.asm.diagnostics import BlockSource, Place, Reporter
+from compiler.asm.grammar import Parser, tree_parser, unexpected
 from compiler.asm.registers import CALLER_SAVED, RESOURCE_ORDER, find_resource
-from compiler.asm.syntax import unexpected
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +62,8 @@ class BlockHeader:
 
 
 @cache
-def _parser() -> Lark:
-    grammar = resources.files(__package__).joinpath("header.lark").read_text()
-    return Lark(grammar, start="line", parser="lalr")
+def _parser() -> Parser[Tree[Token]]:
+    return tree_parser("header.lark")
 
 
 def _number(token: Token) -> int:
@@ -107,11 +105,11 @@ class _HeaderReader:
         return str(keyword) == "begin"
 
     def _report_unexpected(self, text: str, line: int, fault: UnexpectedInput) -> None:
-        column = max(fault.column, 1)
+        column, message = unexpected(text, fault)
         fix = ""
         if not text[: column - 1].strip():
             fix = f"a header line starts with one of {', '.join(_KEYWORDS)}"
-        self._reporter.error("A002", Place(line, column), f"{unexpected(text, column)} in the header", fix=fix)
+        self._reporter.error("A002", Place(line, column), f"{message} in the header", fix=fix)
 
     def _read_keyword(self, keyword: Token, argument: Tree[Token] | None, line: int) -> None:
         word, place = str(keyword), Place(line, keyword.column or 1)

@@ -121,12 +121,14 @@ class _Layouter:
         labels, offset, place = self.layout.labels, self.layout.size, Place(line, label.column)
         if label.text.isdecimal():
             labels.add_numeric(int(label.text), offset)
+        elif label.text == "." or label.text[0].isdecimal():
+            self._reporter.error(
+                "A001", place, f"{label.text} is no label", fix="a label is a name or a decimal number"
+            )
         elif find_register(label.text) is not None:
             self._reporter.error(
                 "A203", place, f"label {label.text} has the name of a register", fix="give the label another name"
             )
-        elif label.text == ".":
-            self._reporter.error("A001", place, "unexpected '.' as a label")
         elif label.text in labels.named:
             first = labels.places[label.text].line
             fix = "use a numeric label, such as 1:, inside .repeat" if variables else ""
@@ -141,6 +143,9 @@ class _Layouter:
         operands = statement.operands
         if len(operands) != 2 or not isinstance(operands[0], Name) or find_register(operands[0].text):
             self._error("A106", line, statement.column, "it takes .repeat NAME, COUNT")
+            return
+        if len(variables) >= 8 or operands[0].text in variables:
+            self._error("A106", line, operands[0].column, f".repeat {operands[0].text} is nested in itself or too deep")
             return
         count = self._size(operands[1], line, variables)
         if count is None:

@@ -6,10 +6,11 @@ share one tree.
 
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 
-from lark import Lark, Token, Transformer, UnexpectedInput, v_args
+from lark import Token, Transformer, UnexpectedInput, v_args  # pyright: ignore[reportUnknownVariableType]
 from lark.exceptions import VisitError
+
+from compiler.asm.grammar import Parser, building_parser, unexpected
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,12 +270,13 @@ class _TreeBuilder(Transformer[Token, LineSyntax]):
 
 
 _LONGEST_LINE = 400
+_MOST_OPERATORS = 64
+_OPERATORS = frozenset("+-*~&|<>(")
 
 
 @cache
-def _parser() -> Lark:
-    grammar = resources.files(__package__).joinpath("body.lark").read_text()
-    return Lark(grammar, start="line", parser="lalr", maybe_placeholders=True)
+def _parser() -> Parser[LineSyntax]:
+    return building_parser("body.lark", _TreeBuilder())  # pyright: ignore[reportUnknownArgumentType]
 
 
 @cache
@@ -282,17 +284,12 @@ def parse_line(text: str) -> LineSyntax:
     """The tree of one body line, comments included in `text`. Raises SyntaxFault."""
     if len(text) > _LONGEST_LINE:
         raise SyntaxFault(1, f"the line has {len(text)} characters; the longest allowed is {_LONGEST_LINE}")
+    # Bounds the depth of the tree, and with it the recursion of everything that walks it.
+    if sum(character in _OPERATORS for character in text.split("//")[0]) > _MOST_OPERATORS:
+        raise SyntaxFault(1, f"the line has more than {_MOST_OPERATORS} operators")
     try:
-        return _TreeBuilder().transform(_parser().parse(text))
+        return _parser().parse(text)
     except UnexpectedInput as fault:
-        raise SyntaxFault(max(fault.column, 1), unexpected(text, fault.column)) from None
+        raise SyntaxFault(*unexpected(text, fault)) from None
     except VisitError as fault:
-        if isinstance(fault.orig_exc, SyntaxFault):
-            raise fault.orig_exc from None
-        raise
-
-
-def unexpected(text: str, column: int) -> str:
-    """What the parser stumbled over: the text at a 1-based column, or the end of the line."""
-    rest = text[column - 1 :].split("//")[0].strip() if column >= 1 else ""
-    return f"unexpected {rest.split()[0]!r}" if rest else "unexpected end of line"
+        raise fault.orig_exc from None

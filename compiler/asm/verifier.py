@@ -131,26 +131,39 @@ def _bit_field(mnemonic: str, ops: Operands) -> Instruction | None:
     return base, (ops[0], (number,), (rotate,), (last,))
 
 
+def _move_alias(mnemonic: str, ops: Operands, zero: tuple[Token, ...]) -> Instruction | None:
+    """Moves between registers as ORR or ADD; moves of immediates as `mov` of the whole value."""
+    modulus = 1 << (32 if zero == ("wzr",) else 64)
+    if mnemonic == "mov":
+        target, source = ops
+        value = source[0]
+        if isinstance(value, int):
+            return "mov", (target, (value % modulus,))
+        if "sp" in str(target[0]) + value:
+            return "add", (target, source, (0,))
+        return "orr", (target, zero, source)
+    if mnemonic in ("movz", "movn"):
+        target, (number, *_), *shift = ops
+        value = int(number) << (int(shift[0][1]) if shift else 0)
+        return "mov", (target, ((value if mnemonic == "movz" else ~value) % modulus,))
+    if mnemonic == "orr" and len(ops) == 3 and ops[1] == zero and isinstance(ops[2][0], int):
+        return "mov", (ops[0], (ops[2][0] % modulus,))
+    return None
+
+
 def _data_alias(mnemonic: str, ops: Operands) -> Instruction:
     """Aliases of arithmetic, logical, multiply and select instructions undone."""
-    zero = _zero(ops[0][0]) if ops else ()
+    if not ops:
+        return mnemonic, ops
+    zero = _zero(ops[0][0])
     if mnemonic in ("cmp", "cmn", "tst"):
         return {"cmp": "subs", "cmn": "adds", "tst": "ands"}[mnemonic], (zero, *ops)
     if mnemonic in ("neg", "negs", "ngc", "ngcs", "mvn"):
         base = {"neg": "sub", "negs": "subs", "ngc": "sbc", "ngcs": "sbcs", "mvn": "orn"}[mnemonic]
         return base, (ops[0], zero, *ops[1:])
-    if mnemonic == "mov":
-        if isinstance(ops[1][0], int):
-            return "mov", (ops[0], (ops[1][0] % (1 << _width(ops[0][0])),))
-        if "sp" in str(ops[0][0]) + str(ops[1][0]):
-            return "add", (*ops, (0,))
-        return "orr", (ops[0], zero, ops[1])
-    if mnemonic in ("movz", "movn"):
-        shift = int(ops[2][1]) if len(ops) > 2 else 0
-        value = int(ops[1][0]) << shift
-        return "mov", (ops[0], ((value if mnemonic == "movz" else ~value) % (1 << _width(ops[0][0])),))
-    if mnemonic == "orr" and len(ops) == 3 and ops[1] == zero and isinstance(ops[2][0], int):
-        return "mov", (ops[0], (ops[2][0] % (1 << _width(ops[0][0])),))
+    moved = _move_alias(mnemonic, ops, zero)
+    if moved is not None:
+        return moved
     if mnemonic in ("mul", "mneg"):
         return "madd" if mnemonic == "mul" else "msub", (*ops, zero)
     if mnemonic in ("smull", "umull", "smnegl", "umnegl"):
@@ -167,10 +180,8 @@ def _data_alias(mnemonic: str, ops: Operands) -> Instruction:
 
 def _memory_alias(mnemonic: str, ops: Operands) -> Instruction:
     """LDUR for LDR at offsets that only LDUR encodes; ST<op> as LD<op> into the zero register; offset 0 dropped."""
-    if not ops or "[" not in ops[-1]:
-        memory_at = [index for index, op in enumerate(ops) if "[" in op]
-        if not memory_at:
-            return mnemonic, ops
+    if not any("[" in op for op in ops):
+        return mnemonic, ops
     ops = tuple(_without_zero(op) for op in ops)
     atomic = re.fullmatch(r"st(add|clr|eor|set|smax|smin|umax|umin)(l?[bh]?)", mnemonic)
     if atomic:
@@ -303,7 +314,11 @@ def mismatch(text: str, word: int, address: int, match: Match) -> str:
     """
     decoded = decode(word, address)
     if decoded is not None:
-        return "" if normalise(decoded) == normalise(text) else f"capstone reads `{decoded}`"
+        try:
+            same = normalise(decoded) == normalise(text)
+        except (LookupError, ValueError):
+            same = False
+        return "" if same else f"capstone reads `{decoded}`"
     fields = fields_of(word, match.form.encoding) if match.form.encoding else None
     if fields is None:
         return f"capstone does not know {word:#010x}"
