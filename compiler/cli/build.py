@@ -59,8 +59,8 @@ def bring_up_to_date(platform: str, image: str, profile: Profile, log: PhaseLog)
 
 
 def summary(result: BuildResult) -> str:
-    """Return what was built: checks left, sizes by content, and as the last line the artefacts with their
-    sizes.
+    """Return what was built: checks left, worst use of each stack, sizes by content, and as the last line the
+    artefacts with their sizes.
     """
     target = result.target
     checks = ", ".join(f"{count} {kind}" for kind, count in result.checks_left.items() if count) or "none"
@@ -69,8 +69,13 @@ def summary(result: BuildResult) -> str:
         f"{path.relative_to(target.root)} ({output.size_text(path.stat().st_size)})"
         for path in result.artefacts.values()
     )
+    stacks = "\n".join(
+        f"at most {use.used_bytes} of {use.size_bytes} bytes of stack ({use.stack}), entered by {use.entry}"
+        for use in result.stacks
+    )
     return (
         f"{target.image.name} for {target.platform.name}, {target.profile.value}: {contents}\n"
         f"run-time checks left: {checks}\n"
+        f"{stacks}\n"
         f"{files}"
     )

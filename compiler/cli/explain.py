@@ -1,4 +1,7 @@
-"""`explain CODE`: shows the page of an error code, docs/errors/CODE.md."""
+"""`explain CODE`: shows the page of an error code.
+
+Pages are files, docs/errors/CODE.md; those of the assembler are made of its table of explanations.
+"""
 
 import difflib
 from pathlib import Path
@@ -11,27 +14,39 @@ from compiler.driver.errors import ToolError
 from compiler.driver.paths import ROOT
 
 PAGES_FOLDER = Path("docs", "errors")
+ASSEMBLER_PAGE = (
+    "# {code}: {explanation}\n\ndocs/assembly.md describes the language of assembly blocks and its rules.\n"
+)
 
 
 def explain(
     code: Annotated[str | None, typer.Argument(help="A code such as B201; without one, all are listed.")] = None,
 ) -> int:
     """Explain an error code: what it means, an example, how to mend it."""
-    pages = {page.stem: page for page in sorted((ROOT / PAGES_FOLDER).glob("*.md"))}
+    pages = all_pages()
     if code is None:
-        output.show_table(["code", "meaning"], [(name, title(page)) for name, page in pages.items()])
+        output.show_table(["code", "meaning"], [(name, title(name, text)) for name, text in pages.items()])
         return 0
-    page = pages.get(code.upper())
-    if page is None:
+    text = pages.get(code.upper())
+    if text is None:
         near = difflib.get_close_matches(code.upper(), pages, 3)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise ToolError("B106", f"there is no error code '{code}'", fix=hint + "./build.py explain lists all codes")
-    output.show_markdown(page.read_text(encoding="utf-8"))
+    output.show_markdown(text)
     return 0
 
 
-def title(page: Path) -> str:
-    """Return the first heading of a page, without its code."""
-    with page.open(encoding="utf-8") as lines:
-        heading = next(lines, "").lstrip("# ").strip()
-    return heading.removeprefix(page.stem).lstrip(": ")
+def all_pages() -> dict[str, str]:
+    """Return the text of each code's page, sorted by code."""
+    from compiler.asm import EXPLANATIONS
+
+    files = {page.stem: page.read_text(encoding="utf-8") for page in (ROOT / PAGES_FOLDER).glob("*.md")}
+    made = {code: ASSEMBLER_PAGE.format(code=code, explanation=text) for code, text in EXPLANATIONS.items()}
+    pages = made | files
+    return {code: pages[code] for code in sorted(pages)}
+
+
+def title(code: str, page: str) -> str:
+    """Return the heading of a page, without its code."""
+    heading = page.partition("\n")[0].lstrip("# ").strip()
+    return heading.removeprefix(code).lstrip(": ")

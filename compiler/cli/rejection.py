@@ -13,6 +13,7 @@ from compiler.cli import output
 from compiler.driver.paths import ROOT
 
 if TYPE_CHECKING:
+    from compiler.inspect.stack import StackError
     from compiler.link.problems import LinkError
     from compiler.syntax.diagnostics import CompileErrors
 
@@ -31,7 +32,8 @@ DiagnosticsOption = Annotated[
 
 @contextmanager
 def shown(form: DiagnosticsForm) -> Generator[None]:
-    """Print why a program is rejected in the body, by the compiler or the linker, and end the command with status 1."""
+    """Print why the compiler, the linker or the stack analysis rejects a program, and end the command with status 1."""
+    from compiler.inspect.stack import StackError
     from compiler.link.problems import LinkError
     from compiler.syntax.diagnostics import CompileErrors
 
@@ -40,7 +42,7 @@ def shown(form: DiagnosticsForm) -> Generator[None]:
     except CompileErrors as errors:
         show_diagnostics(errors, form)
         raise typer.Exit(1) from None
-    except LinkError as error:
+    except (LinkError, StackError) as error:
         show_link_problems(error, form)
         raise typer.Exit(1) from None
     if form is DiagnosticsForm.JSON:
@@ -60,14 +62,14 @@ def show_diagnostics(errors: "CompileErrors", form: DiagnosticsForm) -> None:
     print(text + render.summary(errors.diagnostics), file=sys.stderr)
 
 
-def show_link_problems(error: "LinkError", form: DiagnosticsForm) -> None:
-    """Print all problems of a link, in JSON with the fields that diagnostics have."""
+def show_link_problems(error: "LinkError | StackError", form: DiagnosticsForm) -> None:
+    """Print all problems of a linked image, in JSON with the fields that diagnostics have."""
     if form is DiagnosticsForm.TEXT:
         print("\n\n".join(problem.render() for problem in error.problems), file=sys.stderr)
         return
     rows: list[dict[str, object]] = []
     for problem in error.problems:
-        place = problem.position
+        place = getattr(problem, "position", None)
         start = None if place is None else {"line": place.line - 1, "character": place.column - 1}
         rows.append(
             {

@@ -17,13 +17,15 @@ from compiler.driver.platforms import Platform
 PARTITIONS_FILE = Path("hypervisor", "partitions", "partitions.toml")
 PARTITION_BASE = 0x1000_0000  # virtual; below 4 GiB in the half that belongs to a partition
 PARTITION_STACK_SIZE_BYTES = 0x4000
+PANIC_ENTRY = "hypervisor.arch.aarch64.vectors.enter_panic"
 STACKS_MODULE = "hypervisor.arch.aarch64.stacks"  # has the sizes of the hypervisor's stacks, in bytes
 
 
 @dataclass(frozen=True)
 class Image:
     """One image. `level` names the exception level and world that it is entered in; `relocatable` ones run at any
-    address, and apply the relocations of their pointers themselves."""
+    address, and apply the relocations of their pointers themselves. `other_stacks`: functions that put a stack into SP
+    that is not the ordinary one, each with the constant of the linker script that is its size."""
 
     name: str
     description: str
@@ -32,6 +34,7 @@ class Image:
     linker_script: Path
     relocatable: bool = False
     partitions: tuple[str, ...] = ()
+    other_stacks: tuple[tuple[str, str], ...] = ()
 
 
 DEFAULT_IMAGE = "hypervisor"  # what `run` boots: the fullest stack there is
@@ -48,6 +51,7 @@ def all_images(root: Path) -> tuple[Image, ...]:
         linker_script=Path("linker_scripts", "hypervisor.ld"),
         relocatable=True,
         partitions=partitions,
+        other_stacks=((PANIC_ENTRY, "PANIC_STACK_SIZE"),),
     )
     return (hypervisor, *map(_partition_image, partitions))
 

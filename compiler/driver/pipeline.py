@@ -1,4 +1,4 @@
-"""From sources to artefacts: load, partitions, check, lower, assemble, link, inspect; only what a change calls for.
+"""From sources to artefacts: load, partitions, check, lower, assemble, link, guard, inspect; only what changed.
 
 The key of a build is a digest of everything that it depends on: the contents of the files of the compiler, of the
 program's modules that were imported, and of all that is no module (platform data, linker scripts); the names of all
@@ -21,7 +21,7 @@ from compiler.driver import freshness
 from compiler.driver.errors import ToolError
 from compiler.driver.images import Image, find_image
 from compiler.driver.platforms import PAGE_SIZE_BYTES, Platform
-from compiler.driver.stages import PROGRAM_FOLDERS, Inspected, Linked, Objects, Stages, Target
+from compiler.driver.stages import PROGRAM_FOLDERS, Inspected, Linked, Objects, StackUse, Stages, Target
 from compiler.driver.timing import PhaseLog
 
 ARTEFACT_SUFFIXES = ("elf", "bin", "map", "lst")
@@ -38,13 +38,15 @@ class Inputs:
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What a build left: a path for each suffix of ARTEFACT_SUFFIXES, sizes by content, checks left by kind."""
+    """What a build left: a path for each suffix of ARTEFACT_SUFFIXES, sizes by content, checks left by kind, and how
+    much of each stack may be used."""
 
     target: Target
     inputs: Inputs
     artefacts: Mapping[str, Path]
     size_bytes: Mapping[str, int]
     checks_left: Mapping[str, int]
+    stacks: tuple[StackUse, ...]
     up_to_date: bool
 
 
@@ -55,6 +57,7 @@ class Record:
     key: str
     modules: tuple[str, ...]
     checks_left: Mapping[str, int]
+    stacks: tuple[StackUse, ...]
 
 
 def artefact_paths(root: Path, platform: Platform, image: Image) -> dict[str, Path]:
@@ -99,10 +102,13 @@ def _build(target: Target, inputs: Inputs, stages: Stages, log: PhaseLog) -> Bui
         blocks = stages.assemble(program)
     with log.phase("link"):
         linked = stages.link([(target.image.name, lowered.object), *blocks, *partitions], target)
+    with log.phase("guard") as phase:
+        stacks = stages.guard(linked, program, lowered.traps, target)
+        phase.detail = ", ".join(f"{use.used_bytes} of {use.size_bytes} bytes of stack" for use in stacks)
     with log.phase("inspect"):
         inspected = stages.inspect(linked, target)
     key = _key(target, inputs, partitions, checked.modules)
-    return _store(target, inputs, Record(key, checked.modules, checks_left), linked, inspected)
+    return _store(target, inputs, Record(key, checked.modules, checks_left, stacks), linked, inspected)
 
 
 def _embedded_partitions(target: Target, inputs: Inputs, stages: Stages, log: PhaseLog) -> list[tuple[str, bytes]]:
@@ -148,9 +154,10 @@ def _earlier_result(target: Target, inputs: Inputs, partitions: Objects) -> Buil
         if record["key"] != _key(target, inputs, partitions, record["modules"]) or record["digests"] != digests:
             return None
         sizes, checks = record["size_bytes"], record["checks_left"]
+        stacks = tuple(StackUse(**{**use, "path": tuple(use["path"])}) for use in record["stacks"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return BuildResult(target, inputs, artefacts, sizes, checks, up_to_date=True)
+    return BuildResult(target, inputs, artefacts, sizes, checks, stacks, up_to_date=True)
 
 
 def _store(target: Target, inputs: Inputs, record: Record, linked: Linked, inspected: Inspected) -> BuildResult:
@@ -166,7 +173,7 @@ def _store(target: Target, inputs: Inputs, record: Record, linked: Linked, inspe
     digests = {suffix: _digest(content) for suffix, content in contents.items()}
     sizes = dict(inspected.size_bytes)
     _replace(_record_file(target), json.dumps({**asdict(record), "digests": digests, "size_bytes": sizes}).encode())
-    return BuildResult(target, inputs, artefacts, sizes, record.checks_left, up_to_date=False)
+    return BuildResult(target, inputs, artefacts, sizes, record.checks_left, record.stacks, up_to_date=False)
 
 
 def _digest(content: bytes) -> str:

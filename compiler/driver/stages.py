@@ -19,7 +19,7 @@ from compiler.driver.platforms import Platform
 
 if TYPE_CHECKING:
     from compiler.asm import AsmError, SymbolReference
-    from compiler.lower import LoweredObject, TargetOptions
+    from compiler.lower import LoweredObject, TargetOptions, TrapTable
     from compiler.program.program import Program
     from compiler.syntax.diagnostics import Diagnostic
 
@@ -63,6 +63,19 @@ class Linked:
 
 
 @dataclass(frozen=True)
+class StackUse:
+    """The most that an image may use of a stack: `stack` is its constant in the linker script, `entry` the function
+    that
+    it is entered by on the worst path, and `path` the functions of that path."""
+
+    stack: str
+    size_bytes: int
+    used_bytes: int
+    entry: str
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Inspected:
     """The listing in text, and the size of each kind of content in bytes (such as "code", "data")."""
 
@@ -75,7 +88,7 @@ Objects = Sequence[tuple[str, bytes]]
 
 
 class Stages(Protocol):
-    """The stages in their order. On a bad program a stage raises CompileErrors, never anything else."""
+    """The stages in their order. They refuse by CompileErrors, LinkError, StackError or ToolError."""
 
     def check(self, target: Target) -> Checked:
         """Read everything reachable from the image's entry modules and return it typed and checked."""
@@ -91,6 +104,10 @@ class Stages(Protocol):
 
     def link(self, objects: Objects, target: Target) -> Linked:
         """Link objects with the image's script."""
+        ...
+
+    def guard(self, linked: Linked, program: "Program", traps: "TrapTable", target: Target) -> tuple[StackUse, ...]:
+        """Check what was linked, see compiler.driver.guards; return how much of each stack may be used."""
         ...
 
     def inspect(self, linked: Linked, target: Target) -> Inspected:
@@ -115,16 +132,31 @@ class CompilerStages:
         return assemble_blocks(program)
 
     def link(self, objects: Objects, target: Target) -> Linked:
-        from compiler.image import flat_binary, link_with_line_table
-        from compiler.link import load_script
+        from compiler.image import LineTableError, RawImageError, flat_binary, link_with_line_table
+        from compiler.link import DwarfError, load_script
 
-        image = link_with_line_table(
-            objects,
-            load_script(target.root / target.image.linker_script),
-            symbols=link_constants(target.image, target.platform),
-            relocatable=target.image.relocatable,
-        )
-        return Linked(image.elf, flat_binary(image), image.map_text())
+        try:
+            image = link_with_line_table(
+                objects,
+                load_script(target.root / target.image.linker_script),
+                symbols=link_constants(target.image, target.platform),
+                relocatable=target.image.relocatable,
+            )
+            return Linked(image.elf, flat_binary(image), image.map_text())
+        except LineTableError as error:
+            raise ToolError("B311", str(error), where=target.image.linker_script, status=1) from None
+        except RawImageError as error:
+            raise ToolError("B312", str(error), where=target.image.linker_script, status=1) from None
+        except DwarfError as error:
+            raise ToolError("B313", str(error), fix="report it with the program: a defect of the compiler") from None
+
+    def guard(self, linked: Linked, program: "Program", traps: "TrapTable", target: Target) -> tuple[StackUse, ...]:
+        from compiler.driver.guards import check_scan, check_stacks
+        from compiler.inspect.executable import read_executable
+
+        executable = read_executable(linked.elf)
+        check_scan(executable, traps)
+        return check_stacks(executable, program, target.image, link_constants(target.image, target.platform))
 
     def inspect(self, linked: Linked, target: Target) -> Inspected:
         from compiler.inspect.executable import read_executable

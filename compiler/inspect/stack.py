@@ -35,6 +35,7 @@ CODES: Mapping[str, str] = {
     "STK004": "The stack pointer is replaced in a function that is not declared to do so.",
     "STK005": "The stack's depth at an instruction depends on how control came there.",
     "STK006": "An entry or a call target is not in the image's code.",
+    "STK007": "A stack is smaller than what the code may use of it.",
 }
 
 
@@ -279,9 +280,16 @@ class _Analysis:
 
     def targets_of(self, address: int, function: str) -> Collection[str] | None:
         """What the indirect branch at `address` may reach, or None if nobody said."""
+        keys = [*self._keys(address, function), ANY_SITE]
+        return next((self._indirect[key] for key in keys if key in self._indirect), None)
+
+    def names_targets(self, address: int, function: str) -> bool:
+        """Whether somebody said what this indirect branch, rather than any, may reach."""
+        return any(key in self._indirect for key in self._keys(address, function))
+
+    def _keys(self, address: int, function: str) -> list[str]:
         row = self._image.lines.find(address)
-        keys = [f"{row.path}:{row.line}"] if row is not None else []
-        return next((self._indirect[key] for key in (*keys, function, ANY_SITE) if key in self._indirect), None)
+        return [f"{row.path}:{row.line}", function] if row is not None else [function]
 
 
 class _Walk:
@@ -352,7 +360,8 @@ class _Walk:
                 self._indirect(address, state)
                 return state.without(_CALL_CLOBBERED)
             case Flow.INDIRECT_JUMP:
-                if self._is_table_jump(address, word):
+                is_named = self._analysis.names_targets(address, self._result.name)
+                if not is_named and self._is_table_jump(address, word):
                     self._computed_jumps.append(state)
                 else:
                     self._indirect(address, state)
@@ -437,13 +446,20 @@ class _Walk:
                 self._result.calls.append(_Call(target, state.depth))
 
     def _is_table_jump(self, address: int, word: int) -> bool:
-        """Whether `br xN` follows `add xN, base, offset, ...`: how compilers jump through a table of a switch."""
-        if address - _INSTRUCTION_BYTES not in self._states:
-            return False
-        at = address - _INSTRUCTION_BYTES - self._start
-        before = int.from_bytes(self._bytes[at : at + 4], "little")
-        # ADD (shifted or extended register), 64-bit, not setting flags.
-        return before & 0xFF000000 == 0x8B000000 and before & 31 == word >> 5 & 31
+        """Whether `br xN` jumps to what `add xN, base, offset, ...` made: how compilers jump through a switch's table.
+
+        Only what runs straight down to the jump is looked at.
+        """
+        register = word >> 5 & 31
+        for before in range(address - _INSTRUCTION_BYTES, self._start - 1, -_INSTRUCTION_BYTES):
+            at = before - self._start
+            earlier = int.from_bytes(self._bytes[at : at + _INSTRUCTION_BYTES], "little")
+            if before not in self._states or control_flow(earlier, before)[0] is not Flow.NEXT:
+                return False
+            if register in written_registers(earlier):
+                # ADD (shifted or extended register), 64-bit, not setting flags.
+                return earlier & 0xFF000000 == 0x8B000000
+        return False
 
     def _enter_jump_tables(self) -> None:
         """Whatever code is not reached otherwise is a target of the function's table jumps, at their depth.

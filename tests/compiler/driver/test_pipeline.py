@@ -12,7 +12,7 @@ from compiler.driver.images import find_image
 from compiler.driver.paths import ROOT
 from compiler.driver.pipeline import BuildResult, build
 from compiler.driver.platforms import load_platform
-from compiler.driver.stages import Checked, Inspected, Linked, Profile, Target
+from compiler.driver.stages import Checked, Inspected, Linked, Profile, StackUse, Target
 from compiler.driver.timing import PhaseLog
 from compiler.lower import LoweredObject, TrapTable
 from compiler.program.nodes import TrapKind
@@ -45,12 +45,16 @@ class RecordingStages:
         content = b"".join(content for _, content in objects)
         return Linked(b"ELF " + content, content, "the map")
 
+    def guard(self, linked: Linked, program: Program, traps: TrapTable, target: Target) -> tuple[StackUse, ...]:
+        self.calls.append("guard")
+        return (StackUse("STACK_SIZE", 4096, 96, "_start", ("_start", "main")),)
+
     def inspect(self, linked: Linked, target: Target) -> Inspected:
         self.calls.append("inspect")
         return Inspected("the listing", {"code": len(linked.raw)})
 
 
-ALL = ["check", "lower", "assemble", "link", "inspect"]
+ALL = ["check", "lower", "assemble", "link", "guard", "inspect"]
 
 
 @pytest.fixture
@@ -88,6 +92,7 @@ def test_nothing_to_do(target: Target) -> None:
     assert calls == []
     assert second.up_to_date
     assert (second.size_bytes, second.checks_left) == (first.size_bytes, first.checks_left)
+    assert second.stacks == first.stacks != ()
 
 
 def test_a_touched_file_with_the_same_content_is_no_change(target: Target) -> None:

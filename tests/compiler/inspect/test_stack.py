@@ -203,6 +203,38 @@ def test_indirect_calls_take_the_deepest_target() -> None:
     assert stack_bounds(built, ["entry"], indirect_targets=by_line)[0].size_bytes == 176
 
 
+TABLE = """
+entry:
+    cmp x0, #1
+    adr x10, 1f
+    add x10, x10, x0, lsl #3
+    mov x1, #7
+    br x10
+1:  bl deep
+    brk #1
+    brk #2
+    nop
+
+deep:
+    sub sp, sp, #80
+    add sp, sp, #80
+    ret
+
+other:
+    sub sp, sp, #32
+    add sp, sp, #32
+    ret
+"""
+
+
+def test_a_table_jump_may_stand_after_other_instructions_and_gives_way_to_named_targets() -> None:
+    assert stack_bounds(assembled(TABLE), ["entry"])[0].size_bytes == 80
+    assert stack_bounds(assembled(TABLE), ["entry"], indirect_targets={"entry": ["other"]})[0].size_bytes == 32
+    unknown = TABLE.replace("mov x1, #7", "mov x10, x1")
+    with pytest.raises(StackError, match="STK002"):
+        stack_bounds(assembled(unknown), ["entry"])
+
+
 def test_unknown_target_names_are_reported() -> None:
     with pytest.raises(StackError, match="the target nobody of an indirect call is not in the image"):
         stack_bounds(assembled(INDIRECT), ["entry"], indirect_targets={ANY_SITE: ["nobody"]})
