@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import NoReturn
 
 from compiler.language import cpu_index, export, panic, u64
-from hypervisor.arch.aarch64 import boot, cpu, entry, exceptions
+from hypervisor.arch.aarch64 import boot, cpu, entry, exceptions, pointer_keys
 from hypervisor.arch.aarch64.cpu import PartitionMode
+from hypervisor.arch.aarch64.entropy import random_number
 from hypervisor.core import loader
 from hypervisor.core.cpu import CPU_COUNT_MAX, online_count
 from hypervisor.core.partition import PARTITIONS, count_in_state, name_of
@@ -26,6 +27,7 @@ from hypervisor.power import stop_machine
 from runtime import memory_functions
 from runtime import panic as panic_report
 from runtime.console import log
+from runtime.stack_guard import set_guard
 
 ENTRY_POINTS = (
     entry.start,
@@ -46,6 +48,8 @@ STATUS_PARTITION_ABORTED = 1
 def image_main(linear_map_offset: u64) -> NoReturn:
     """The boot CPU: prepare the image, load the partitions, start the other CPUs, run."""
     boot.prepare(linear_map_offset)
+    pointer_keys.enable()
+    set_guard(random_number())
     log(f"Tantalum hypervisor on {PLATFORM.name}: {mode_name()}, at {LINEAR_MAP.offset + PLATFORM.image_base.raw:#x}")
     error = loader.load_all()
     if isinstance(error, MapError):
@@ -61,6 +65,7 @@ def image_main(linear_map_offset: u64) -> NoReturn:
 def secondary_main() -> NoReturn:
     """Every other CPU: set up, report, run."""
     boot.prepare_cpu()
+    pointer_keys.enable()
     log(f"CPU {cpu_index()} online")
     boot.announce()
     run_idle()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from compiler.language import PhysAddr, Ptr, linker_symbol, struct, u32, u64
 from hypervisor.arch.aarch64 import cpu
 from hypervisor.arch.aarch64.cpu import PartitionMode
+from hypervisor.arch.aarch64.entropy import random_number
 from hypervisor.core.partition import PARTITIONS, Partition, PartitionId
 from hypervisor.memory import page_table, pages
 from hypervisor.memory.descriptors import Access, Regime
@@ -68,7 +69,7 @@ def round_up(size_bytes: u64) -> u64:
 def _map_image(partition: Partition, header: ImageHeader, image: PhysAddr) -> MapError | None:
     regime = Regime.EL0_HOST if cpu.mode() == PartitionMode.VHE else Regime.STAGE_2
     space = partition.memory
-    error = page_table.create(space, regime)
+    error = page_table.create(space, regime, cpu.executable_bits())
     if isinstance(error, MapError):
         return error
     error = map_range(space, header.base, image, header.text_end, Access.READ_EXECUTE)
@@ -130,6 +131,8 @@ def _set_registers(partition: Partition, header: ImageHeader) -> None:
     vcpu.context.program_counter = header.base
     vcpu.context.stack_pointer = header.base + header.stack_end
     vcpu.context.configuration = cpu.partition_configuration()
+    vcpu.context.key_low = random_number()
+    vcpu.context.key_high = random_number()
     vcpu.context.translation = partition.memory.root.raw | address_space_number(partition) << IDENTIFIER_SHIFT
 
 

@@ -7,7 +7,7 @@ stay unmapped. The linker script aligns all of these to pages.
 from __future__ import annotations
 
 from compiler.language import VirtAddr, linker_symbol, static, u64
-from hypervisor.arch.aarch64 import features
+from hypervisor.arch.aarch64 import cpu, features
 from hypervisor.arch.aarch64.stacks import PANIC_STACK_SLOT_SIZE, STACK_SLOT_SIZE
 from hypervisor.core.cpu import CPU_COUNT_MAX
 from hypervisor.memory import page_table
@@ -31,7 +31,8 @@ HYPERVISOR: AddressSpace = static(AddressSpace())
 
 def build() -> MapError | None:
     """Fill HYPERVISOR's tables."""
-    error = page_table.create(HYPERVISOR, Regime.EL2_HOST if features.in_host_mode() else Regime.EL2)
+    regime = Regime.EL2_HOST if features.in_host_mode() else Regime.EL2
+    error = page_table.create(HYPERVISOR, regime, cpu.executable_bits())
     if isinstance(error, MapError):
         return error
     error = _map(TEXT_START.address(), TEXT_END.address(), Access.READ_EXECUTE)

@@ -35,15 +35,18 @@ class AddressSpace:
 
     root: PhysAddr = PhysAddr(0)
     regime: Regime = Regime.EL2
+    executable_bits: u64 = 0
+    """Added to descriptors of code."""
 
 
-def create(space: AddressSpace, regime: Regime) -> MapError | None:
+def create(space: AddressSpace, regime: Regime, executable_bits: u64) -> MapError | None:
     """Give an address space an empty root table."""
     root = pages.allocate()
     if isinstance(root, MapError):
         return root
     space.root = root
     space.regime = regime
+    space.executable_bits = executable_bits
     return None
 
 
@@ -57,6 +60,8 @@ def map_range(space: AddressSpace, start: u64, target: PhysAddr, size_bytes: u64
     if start >= INPUT_SIZE or size_bytes > INPUT_SIZE - start:
         return MapError.OUT_OF_RANGE
     leaf_attributes = attributes(space.regime, access)
+    if access == Access.READ_EXECUTE:
+        leaf_attributes |= space.executable_bits
     offset: u64 = 0
     while offset < size_bytes:
         level = leaf_level(start + offset, target + offset, size_bytes - offset)

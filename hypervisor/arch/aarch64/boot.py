@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from compiler.language import PhysAddr, address_of, cpu_index, linker_symbol, panic, spin_hint, u64, wrapping_sub
 from hypervisor import console
-from hypervisor.arch.aarch64 import cpu, psci, stacks
+from hypervisor.arch.aarch64 import cpu, pointer_keys, psci, stacks
 from hypervisor.arch.aarch64.mmu import install_hypervisor_table
 from hypervisor.arch.aarch64.psci import PsciError
 from hypervisor.arch.aarch64.stacks import STACK_SLOT_SIZE, STACKS_START
@@ -39,6 +39,7 @@ def prepare(linear_map_offset: u64) -> None:
         panic("not enough pages for the hypervisor's own map")
     install_hypervisor_table(HYPERVISOR.root.raw)
     prepare_cpu()
+    pointer_keys.make()
     announce()
 
 

@@ -27,9 +27,13 @@ class Context:
     """HCR_EL2, made once; its E2H bit also tells which register `translation` is for."""
     translation: u64 = 0
     """TTBR0_EL2 with its ASID where there is E2H, else VTTBR_EL2 with its VMID."""
+    key_low: u64 = 0
+    key_high: u64 = 0
+    """APIAKey_EL1, used where HCR_EL2.API is set in `configuration`."""
 
 
 static_assert(offset_of(Context, "stack_pointer") == offset_of(Context, "x") + 31 * 8, "x30 and SP_EL0 are a pair")
 static_assert(offset_of(Context, "program_counter") % 16 == 0, "ELR_EL2 and SPSR_EL2 are a pair")
 static_assert(offset_of(Context, "thread_pointer") % 16 == 0, "TPIDR_EL0 and TPIDRRO_EL0 are a pair")
+static_assert(offset_of(Context, "key_low") % 16 == 0, "the halves of the key are a pair")
 static_assert(offset_of(Context, "configuration") % 16 == 0, "HCR_EL2 and the translation base are a pair")

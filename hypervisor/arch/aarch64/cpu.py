@@ -23,6 +23,7 @@ from hypervisor.arch.aarch64.registers import (
     VTCR_EL2,
     VTTBR_EL2,
 )
+from hypervisor.memory.descriptors import Descriptor
 from hypervisor.memory.linear_map import to_physical
 
 
@@ -53,8 +54,16 @@ def mode() -> PartitionMode:
 
 
 def partition_configuration() -> u64:
-    """HCR_EL2 for a partition."""
-    return HOST_PARTITION_HCR if features.in_host_mode() else PARTITION_HCR
+    """HCR_EL2 for a partition; API is set where it has a key of its own."""
+    configuration: u64 = HOST_PARTITION_HCR if features.in_host_mode() else PARTITION_HCR
+    if features.has_pointer_authentication():
+        configuration |= HCR_EL2.APK | HCR_EL2.API
+    return configuration
+
+
+def executable_bits() -> u64:
+    """What descriptors of code have more: branch targets are checked where the CPU can."""
+    return Descriptor.GUARDED if features.has_branch_targets() else 0
 
 
 def idle_configuration() -> u64:

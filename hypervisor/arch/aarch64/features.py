@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypervisor.arch.aarch64.registers import (
     HCR_EL2,
+    ID_AA64ISAR0_EL1,
     ID_AA64ISAR1_EL1,
     ID_AA64ISAR2_EL1,
     ID_AA64MMFR2_EL1,
@@ -30,3 +31,8 @@ def has_branch_targets() -> bool:
 def has_e0pd() -> bool:
     """FEAT_E0PD: EL0 accesses to the upper half fault without a walk."""
     return ID_AA64MMFR2_EL1.read().E0PD != 0
+
+
+def has_random_numbers() -> bool:
+    """FEAT_RNG."""
+    return ID_AA64ISAR0_EL1.read().RNDR != 0

@@ -220,6 +220,16 @@ class APIAKeyHi_EL1(SystemRegister):
     """Pointer authentication key A for instruction addresses, high half."""
 
 
+class RNDR(SystemRegister):
+    """A random number (FEAT_RNG); zero, with PSTATE.Z set, in the rare case that there is none."""
+
+
+class ID_AA64ISAR0_EL1(SystemRegister):
+    """Instruction set features, 0."""
+
+    RNDR = bits(63, 60)
+
+
 class ID_AA64MMFR0_EL1(SystemRegister):
     """Memory model features, 0."""
 

@@ -3,8 +3,9 @@
 While a partition runs, SP_EL2 is its `Vcpu`: the first instruction can store without a scratch register. x0 to x7 are
 the message of an FF-A call: they go to the handler and come back from it in registers and are not stored. The
 handlers keep x19 to x28, so a call that ends in the same partition stores and loads x8 to x18 and the frame record
-only; the rest is saved when the handler named a successor. No barrier is needed on the way in or out: exception entry
-and ERET synchronise (DDI 0487, D1.3.6).
+only; the rest is saved when the handler named a successor. Where HCR_EL2.API is set the key for return addresses
+changes too, and that needs a barrier on the way in, the only one: exception entry and ERET synchronise (DDI 0487,
+D1.3.6).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import NoReturn
 from compiler.language import assembly_block, unreachable
 from hypervisor.arch.aarch64 import exceptions
 from hypervisor.arch.aarch64.context import Context
+from hypervisor.arch.aarch64.pointer_keys import HYPERVISOR_KEY
 from hypervisor.arch.aarch64.registers import (
     ELR_EL2,
     HCR_EL2,
@@ -23,6 +25,8 @@ from hypervisor.arch.aarch64.registers import (
     TPIDRRO_EL0,
     TTBR0_EL2,
     VTTBR_EL2,
+    APIAKeyHi_EL1,
+    APIAKeyLo_EL1,
 )
 from hypervisor.core import scheduler
 from hypervisor.core.vcpu import Vcpu
@@ -31,12 +35,13 @@ from runtime.syndrome import ExceptionClass
 
 EXCEPTION_CLASS_LSB = 26
 E2H_BIT = 34
+API_BIT = 41
 
 
 @assembly_block(
     """
     naked
-    call dispatch.handle_call, exceptions.handle_exception, resume
+    call dispatch.handle_call, exceptions.handle_exception, resume, HYPERVISOR_KEY
     in x0..x30, sp
     clobber caller_saved, x29, x30, sp, memory
     begin
@@ -55,13 +60,26 @@ E2H_BIT = 34
         mov     sp, x10
         str     x9, [sp, #-16]!
         mov     x29, xzr                            // backtraces end here
-        b.ne    2f                                  // not a call
+        mrs     x10, HCR_EL2
+        tbz     x10, #{API_BIT}, 1f
+        adrp    x11, {HYPERVISOR_KEY}
+        add     x11, x11, :lo12:{HYPERVISOR_KEY}
+        ldp     x12, x13, [x11]
+        msr     APIAKeyLo_EL1, x12
+        msr     APIAKeyHi_EL1, x13
+        isb                                         // the handlers sign with it
+    1:  b.ne    4f                                  // not a call
         bl      {dispatch.handle_call}
-    1:  ldr     x8, [sp], #16
+    2:  ldr     x8, [sp], #16
         ldr     x9, [x8, #{Vcpu.successor}]
-        cbnz    x9, 3f                              // another vCPU runs next
+        cbnz    x9, 5f                              // another vCPU runs next
 
-        mov     sp, x8
+        ldr     x10, [x8, #{Context.configuration}]
+        tbz     x10, #{API_BIT}, 3f
+        ldp     x10, x11, [x8, #{Context.key_low}]
+        msr     APIAKeyLo_EL1, x10
+        msr     APIAKeyHi_EL1, x11
+    3:  mov     sp, x8
         ldp     x29, x30, [sp, #{Context.x[29]}]
         ldr     x18, [sp, #{Context.x[18]}]
         ldp     x16, x17, [sp, #{Context.x[16]}]
@@ -73,7 +91,7 @@ E2H_BIT = 34
         dsb     nsh                                 // nothing beyond is executed speculatively
         isb
 
-    2:  stp     x0, x1, [x9, #{Context.x[0]}]
+    4:  stp     x0, x1, [x9, #{Context.x[0]}]
         stp     x2, x3, [x9, #{Context.x[2]}]
         stp     x4, x5, [x9, #{Context.x[4]}]
         stp     x6, x7, [x9, #{Context.x[6]}]
@@ -83,9 +101,9 @@ E2H_BIT = 34
         stp     x26, x27, [x9, #{Context.x[26]}]
         str     x28, [x9, #{Context.x[28]}]
         bl      {exceptions.handle_exception}
-        b       1b
+        b       2b
 
-    3:  mrs     x10, SP_EL0
+    5:  mrs     x10, SP_EL0
         mrs     x11, ELR_EL2
         mrs     x12, SPSR_EL2
         mrs     x13, TPIDR_EL0
@@ -104,7 +122,7 @@ E2H_BIT = 34
         stlrb   w10, [x8]                           // from here on another CPU may run it
         b       {resume}
     """,
-    uses=(Context, EXCEPTION_CLASS_LSB, ExceptionClass, dispatch, exceptions),
+    uses=(EXCEPTION_CLASS_LSB, HYPERVISOR_KEY, Context, ExceptionClass, dispatch, exceptions),
 )
 def serve_exception() -> NoReturn:
     """A partition's synchronous exception: call the handler, then go on with the same vCPU or with its successor."""
@@ -123,7 +141,11 @@ def serve_exception() -> NoReturn:
         msr     TTBR0_EL2, x11
         b       2f
     1:  msr     VTTBR_EL2, x11
-    2:  ldp     x10, x11, [x9, #{Context.program_counter}]
+    2:  tbz     x10, #{API_BIT}, 3f
+        ldp     x12, x13, [x9, #{Context.key_low}]
+        msr     APIAKeyLo_EL1, x12
+        msr     APIAKeyHi_EL1, x13
+    3:  ldp     x10, x11, [x9, #{Context.program_counter}]
         ldp     x12, x13, [x9, #{Context.thread_pointer}]
         msr     ELR_EL2, x10
         msr     SPSR_EL2, x11
@@ -156,6 +178,9 @@ def resume(vcpu: Vcpu) -> NoReturn:
         TTBR0_EL2.write(context.translation)
     else:
         VTTBR_EL2.write(context.translation)
+    if HCR_EL2(context.configuration).API:
+        APIAKeyLo_EL1.write(context.key_low)
+        APIAKeyHi_EL1.write(context.key_high)
     ELR_EL2.write(context.program_counter)
     SPSR_EL2.write(context.processor_state)
     TPIDR_EL0.write(context.thread_pointer)
