@@ -7,8 +7,8 @@ from hypervisor.drivers import pl011
 from hypervisor.memory.linear_map import to_virtual
 from hypervisor.platform import PLATFORM
 
-CARRIAGE_RETURN = 13
-NEWLINE = 10
+CARRIAGE_RETURN = ord("\r")
+NEWLINE = ord("\n")
 
 
 def initialise() -> None:

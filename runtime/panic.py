@@ -36,8 +36,8 @@ BACKTRACE_DEPTH_MAX = 32
 ADDRESS_BITS = 39
 """Above them a return address may hold an authentication code."""
 FRAME_ALIGNMENT = 16
-SPACE = 32
-NEWLINE = 10
+SPACE = ord(" ")
+NEWLINE = ord("\n")
 
 
 @extern("stop_machine")

@@ -30,6 +30,10 @@ FIRST_LITERAL_BYTE = 0x08
 WIDTH_MASK = 0x7F
 ZERO_FILL = 0x80
 DIGIT_COUNT_MAX = 20
+SPACE = ord(" ")
+MINUS = ord("-")
+DIGIT_ZERO = ord("0")
+LETTER_A = ord("a")
 
 
 class Placeholder(EnumU8):
@@ -79,7 +83,7 @@ class TextBuffer:
             digits[count] = digit(rest % base)
             rest = rest // base
             count += 1
-        fill = u8(ord("0")) if options & ZERO_FILL != 0 else u8(ord(" "))
+        fill: u8 = DIGIT_ZERO if options & ZERO_FILL != 0 else SPACE
         for _ in range(count, max(count, u64(options & WIDTH_MASK))):
             self.put(fill)
         for position in reversed(range(count)):
@@ -92,7 +96,7 @@ class TextBuffer:
 
 def digit(value: u64) -> u8:
     """The character of one digit, up to base 16."""
-    return u8(value + 48) if value < 10 else u8(value + 87)
+    return u8(DIGIT_ZERO + value) if value < 10 else u8(LETTER_A + value - 10)
 
 
 def render(buffer: TextBuffer, message: Format) -> None:
@@ -123,7 +127,7 @@ def _render_value(buffer: TextBuffer, code: u8, options: u8, values: Slice[u64])
         case Placeholder.SIGNED:
             is_negative = truncate(i64, value) < 0
             if is_negative:
-                buffer.put(45)
+                buffer.put(MINUS)
             buffer.put_number(wrapping_neg(value) if is_negative else value, 10, options)
         case Placeholder.HEXADECIMAL:
             buffer.put_text(utf8("0x"))

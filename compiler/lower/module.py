@@ -76,7 +76,8 @@ class _Module:
         statics = self._static_lines()
         tables = [line for table in self._dispatchers.values() for line in self._dispatcher_lines(table)]
         tables += [_table_line(table) for table in self._program.tables if table.symbol in self._outside]
-        machine = self.machine.prelude(self._known)
+        own = {STACK_GUARD_SYMBOL, STACK_GUARD_FAILURE} if self._options.stack_protector else set[str]()
+        machine = self.machine.prelude(self._known | own)
         guard = self._stack_guard_lines() if self._options.stack_protector else []
         thunks = [line for function in self._functions.values() for line in self.machine.thunk(function)]
         flags = self.debug.finish() if self.debug is not None else []

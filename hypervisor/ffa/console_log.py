@@ -17,7 +17,7 @@ from runtime.console import log
 REGISTER_COUNT_64 = 6
 REGISTER_COUNT_64_1_2 = 16
 """Registers that can hold characters: w2 to w7, x2 to x7, and from FF-A 1.2 on x2 to x17."""
-NEWLINE = 10
+NEWLINE = ord("\n")
 
 
 def handle_32(caller: Partition, endpoint: Endpoint, call: Message, reply: Message) -> FfaError | None:

@@ -61,4 +61,5 @@ def exchange(own_id: u16, round_number: u64) -> None:
 
 def is_busy(result: Message) -> bool:
     """Whether pong cannot take the request yet."""
-    return calls.error_of(result) == FfaError.BUSY
+    error = calls.error_of(result)
+    return isinstance(error, FfaError) and error == FfaError.BUSY

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 from compiler.language import export
 from hypervisor.ffa.functions import Function
 from hypervisor.ffa.message import Message
@@ -16,7 +14,7 @@ ENTRY_POINTS = (start.start, memory_functions.memcpy, memory_functions.memmove, 
 
 
 @export("partition_main")
-def partition_main() -> NoReturn:
+def partition_main() -> None:
     """Serve for ever."""
     log("ready")
     message = calls.wait()

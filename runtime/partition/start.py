@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from compiler.language import assembly_block, extern, unreachable
+from compiler.language import assembly_block, export, extern, unreachable
 from hypervisor.ffa.functions import Function
 
 
@@ -18,15 +18,14 @@ def partition_main() -> None:
     unreachable()
 
 
+@export("_start")
 @assembly_block(
     """
     naked
     section ".text.start"
-    global _start
     call partition_main
     clobber caller_saved, x29, x30
     begin
-    _start:
         mov     x29, xzr                            // backtraces end here
         mov     x30, xzr
         bl      {partition_main}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from compiler.language import Array, assembly_block, constant, extern, u64, unreachable
+from compiler.language import Array, assembly_block, constant, export, extern, u64, unreachable
 from hypervisor.arch.aarch64.mmu import HCR, HCR_HOST, STARTUP_SCTLR, STARTUP_TABLE, TCR, TCR_HOST
 from hypervisor.arch.aarch64.stacks import STACK_SLOT_SIZE, STACKS_START
 from hypervisor.arch.aarch64.vectors import exception_vectors
@@ -38,16 +38,16 @@ def secondary_main() -> NoReturn:
     unreachable()
 
 
+@export("_start")
 @assembly_block(
     """
     naked
     section ".text.start" align 64
-    global _start, secondary_start
+    global secondary_start
     call STARTUP, STARTUP_HOST, STARTUP_TABLE, start_mapped
     in x0
     clobber x0..x3, x19..x22, nzcv
     begin
-    _start:
         mov     x20, xzr                            // the boot CPU is CPU 0
         adrp    x21, {STARTUP_TABLE}
         add     x21, x21, :lo12:{STARTUP_TABLE}
