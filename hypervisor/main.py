@@ -15,7 +15,7 @@ from hypervisor.arch.aarch64.entropy import random_number
 from hypervisor.core import loader
 from hypervisor.core.cpu import CPU_COUNT_MAX, online_count
 from hypervisor.core.partition import PARTITIONS, count_in_state, name_of
-from hypervisor.core.scheduler import run_idle
+from hypervisor.core.scheduler import allow_start, run_idle
 from hypervisor.core.statistics import STATISTICS
 from hypervisor.core.vcpu import VcpuState
 from hypervisor.ffa import dispatch
@@ -58,6 +58,7 @@ def image_main(linear_map_offset: u64) -> NoReturn:
         log(f"partition {name_of(partition)}: loaded, ID {partition.id.raw:#06x}")
     boot.start_secondaries()
     log(f"{online_count()} of at most {CPU_COUNT_MAX} CPUs online, {POOL.free_count} pages free")
+    allow_start()
     run_idle()
 
 

@@ -1,19 +1,32 @@
 """Which vCPU runs on a CPU: starting partitions, passing the CPU from one to another, ending the run.
 
 A CPU without work looks for a partition that was never started. When all partitions wait and no CPU runs one,
-the run is over.
+the run is over, and one CPU ends it.
 """
 
 from __future__ import annotations
 
 from typing import NoReturn
 
-from compiler.language import address_of, export, extern, unreachable, wfe
+from compiler.language import Atomic, address_of, dsb, export, extern, sev, static, struct, u32, unreachable, wfe
 from hypervisor.arch.aarch64 import switch
 from hypervisor.core.cpu import CPUS, Cpu
 from hypervisor.core.partition import PARTITIONS, count_in_state
 from hypervisor.core.vcpu import Vcpu, VcpuState
 from hypervisor.partitions.listing import PARTITION_COUNT, START_ORDER
+
+
+@struct
+class Gates:
+    """What all CPUs agree on; each goes from 0 to 1 once."""
+
+    is_open: Atomic[u32] = Atomic(0)
+    """Partitions may be started."""
+    is_ending: Atomic[u32] = Atomic(0)
+    """A CPU is ending the run."""
+
+
+GATES: Gates = static(Gates())
 
 
 @extern("end_run")
@@ -43,14 +56,23 @@ def leave_cpu(source: Vcpu, state: VcpuState) -> None:
     pass_cpu(source, state, CPUS.this().idle)
 
 
+def allow_start() -> None:
+    """Let the CPUs start partitions: all that they need is in place."""
+    GATES.is_open.store(1)
+    dsb("ishst")
+    sev()
+
+
 @export("run_idle")
 def run_idle() -> NoReturn:
     """Find work for this CPU, for ever; its stack holds nothing that is needed."""
+    while GATES.is_open.load() == 0:
+        wfe()
     while True:
         vcpu = claim_startable()
         if vcpu is not None:
             _start(CPUS.this(), vcpu)
-        if is_finished():
+        if is_finished() and GATES.is_ending.exchange(1) == 0:
             end_run()
         wfe()
 
