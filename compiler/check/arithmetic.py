@@ -7,7 +7,6 @@ operand. Operations on build-time objects alone are done by Python, here and now
 from __future__ import annotations
 
 import ast
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -31,17 +30,31 @@ from compiler.language.types import (
 from compiler.program import types as value_types
 from compiler.program.nodes import Binary, BinaryOp, Constant, Expression, Overflow, Unary, UnaryOp
 
-_OPERATORS: dict[type[ast.operator], tuple[BinaryOp, Callable[[Any, Any], Any]]] = {
-    ast.Add: (BinaryOp.ADD, operator.add),
-    ast.Sub: (BinaryOp.SUB, operator.sub),
-    ast.Mult: (BinaryOp.MUL, operator.mul),
-    ast.FloorDiv: (BinaryOp.FLOOR_DIV, operator.floordiv),
-    ast.Mod: (BinaryOp.MOD, operator.mod),
-    ast.BitAnd: (BinaryOp.AND, operator.and_),
-    ast.BitOr: (BinaryOp.OR, operator.or_),
-    ast.BitXor: (BinaryOp.XOR, operator.xor),
-    ast.LShift: (BinaryOp.SHL, operator.lshift),
-    ast.RShift: (BinaryOp.SHR, operator.rshift),
+_OPERATORS: dict[type[ast.operator], BinaryOp] = {
+    ast.Add: BinaryOp.ADD,
+    ast.Sub: BinaryOp.SUB,
+    ast.Mult: BinaryOp.MUL,
+    ast.FloorDiv: BinaryOp.FLOOR_DIV,
+    ast.Mod: BinaryOp.MOD,
+    ast.BitAnd: BinaryOp.AND,
+    ast.BitOr: BinaryOp.OR,
+    ast.BitXor: BinaryOp.XOR,
+    ast.LShift: BinaryOp.SHL,
+    ast.RShift: BinaryOp.SHR,
+}
+_AT_BUILD_TIME: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: lambda left, right: left + right,
+    ast.Sub: lambda left, right: left - right,
+    ast.Mult: lambda left, right: left * right,
+    ast.FloorDiv: lambda left, right: left // right,
+    ast.Mod: lambda left, right: left % right,
+    ast.BitAnd: lambda left, right: left & right,
+    ast.BitOr: lambda left, right: left | right,
+    ast.BitXor: lambda left, right: left ^ right,
+    ast.LShift: lambda left, right: left << right,
+    ast.RShift: lambda left, right: left >> right,
+    ast.Div: lambda left, right: left / right,
+    ast.Pow: lambda left, right: left**right,
 }
 _BITWISE = (BinaryOp.AND, BinaryOp.OR, BinaryOp.XOR)
 _SHIFTS = (BinaryOp.SHL, BinaryOp.SHR)
@@ -70,11 +83,10 @@ def operate(
     left_tree, right_tree = _operand_trees(node)
     if isinstance(left, Known) and isinstance(right, Known):
         return _fold(fn, op, left, right, node)
-    known = _OPERATORS.get(type(op))
-    if known is None:
+    kind = _OPERATORS.get(type(op))
+    if kind is None:
         code, fix = ("E0113", "`//`") if isinstance(op, ast.Div) else ("E0114", None)
         fn.fail(code, f"`{_symbol(op)}` is not an operator of the dialect", node, fix=fix)
-    kind = known[0]
     left_type, right_type = _type(left), _type(right)
     if left_type is ERROR or right_type is ERROR:
         raise Abandon
@@ -224,9 +236,13 @@ def shift_count(fn: FunctionChecker, value: Value, tree: ast.expr) -> Expression
 
 def _fold(fn: FunctionChecker, op: ast.operator, left: Known, right: Known, node: ast.AST) -> Known:
     """An operation on two build-time objects."""
-    function = _OPERATORS[type(op)][1] if type(op) in _OPERATORS else _PYTHON_ONLY.get(type(op))
+    function = _AT_BUILD_TIME.get(type(op))
     if function is None:
         fn.fail("E0115", f"`{_symbol(op)}` is not an operator of the dialect", node)
+    for side in (left, right):
+        if isinstance(side.object, str | bytes | list | tuple | dict | set | bool):
+            message = f"`{_symbol(op)}` is not defined for {describe(side)} in a function"
+            fn.fail("E0305", message, node, fix="compute the value at module level")
     if isinstance(op, ast.LShift | ast.Pow) and isinstance(right.object, int) and right.object > _LARGEST_SHIFT:
         fn.fail("E0316", f"`{_symbol(op)}` by {right.object} is too large", node)
     try:
@@ -243,9 +259,6 @@ def _fold(fn: FunctionChecker, op: ast.operator, left: Known, right: Known, node
     if not fits(found, kind):
         fn.fail("E0316", f"the result, {found}, does not fit in {kind.name}", node)
     return Known(found, kind)
-
-
-_PYTHON_ONLY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {ast.Div: operator.truediv, ast.Pow: operator.pow}
 
 
 def _both_ints(left: Known, right: Known) -> bool:
@@ -292,7 +305,7 @@ def unary(fn: FunctionChecker, node: ast.UnaryOp, expected: Type | None) -> Resu
     if isinstance(operand, Known):
         return _fold_unary(fn, node, operand)
     value = fn.run_time(operand, node.operand)
-    op = {ast.USub: "-", ast.Invert: "~", ast.UAdd: "+"}[type(node.op)]
+    op = "-" if isinstance(node.op, ast.USub) else "~" if isinstance(node.op, ast.Invert) else "+"
     if not isinstance(value.type, IntType):
         fix = "`not`" if isinstance(value.type, BoolType) and op == "~" else None
         fn.fail("E0305", f"`{op}` needs an integer, found {value.type.name}", node, fix=fix)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from typing import Any
 
 from compiler.check import places
 from compiler.check.arithmetic import operate
@@ -12,7 +13,18 @@ from compiler.check.expressions import element_place
 from compiler.check.flow import ERROR, Variable
 from compiler.check.names import pointer_place, read_variable, value_attribute, variable_value
 from compiler.check.places import Place
-from compiler.check.values import Abandon, Bound, Fresh, Known, Result, Value, is_reference, may_refer, value_type
+from compiler.check.values import (
+    Abandon,
+    Bound,
+    Fresh,
+    Known,
+    Result,
+    Value,
+    class_of,
+    is_reference,
+    may_refer,
+    value_type,
+)
 from compiler.language.structs import ArrayValue
 from compiler.language.types import (
     ArrayType,
@@ -367,8 +379,9 @@ def target_place(fn: FunctionChecker, target: ast.expr) -> Place:
 
 def _unpack(fn: FunctionChecker, target: ast.Tuple, tree: ast.expr) -> None:
     result = fn.expression(tree)
-    if isinstance(result, Known) and isinstance(result.object, tuple):
-        parts: list[Result] = [Known(item) for item in result.object]  # pyright: ignore[reportUnknownVariableType]
+    known: Any = result.object if isinstance(result, Known) else None
+    if class_of(known) is tuple:
+        parts: list[Result] = [Known(item) for item in known]
     else:
         value = fn.run_time(result, tree)
         if not isinstance(value.type, TupleType):

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any
 
 from compiler.check.context import FunctionChecker
-from compiler.check.values import Bound, Fresh, Known, Result, Value, value_type
+from compiler.check.values import Bound, Fresh, Known, Result, Value, class_of, value_type
 from compiler.language.addresses import Distinct
 from compiler.language.bitfields import Bits
 from compiler.language.enums import EnumBase
@@ -203,7 +203,7 @@ def default_constant(fn: FunctionChecker, known: Known, node: ast.expr) -> Value
 
 
 def _place_fix(found: Any) -> str | None:
-    if hasattr(type(found), STRUCT_OPTIONS):
+    if hasattr(class_of(found), STRUCT_OPTIONS):
         return f"give it a place in the image: `NAME: {type(found).__name__} = static(...)`"
     if isinstance(found, list | tuple):
         return "make it a table in the image: `NAME: Array[T] = constant([...])`"

@@ -24,6 +24,7 @@ from compiler.check.values import (
     Known,
     Result,
     Value,
+    initial_value,
     is_reference,
     language_method,
     may_refer,
@@ -33,7 +34,6 @@ from compiler.language.bitfields import FieldMaker
 from compiler.language.enums import EnumBase
 from compiler.language.errors import BuildError
 from compiler.language.structs import ArrayValue
-from compiler.language.sync import Atomic
 from compiler.language.types import (
     BOOL,
     ArrayType,
@@ -227,7 +227,7 @@ def store_known(fn: FunctionChecker, place: Place, default: Any, node: ast.AST) 
     span = fn.span(node)
     if isinstance(kind, AtomicType):
         kind = kind.element
-        default = default.initial if isinstance(default, Atomic) else default
+        default = initial_value(default)
         place = Place(kind, place.address, place.align)
     if isinstance(kind, ArrayType | StructType):
         image = fn.program.constant_image(fn, kind, default, node)

@@ -8,7 +8,7 @@ order of evaluation is the tree's. Statements are emitted to the open block.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -118,7 +118,7 @@ class FunctionChecker:
             self.statements.append(statement)
 
     @contextmanager
-    def block(self) -> Iterator[list[Statement]]:
+    def block(self) -> Generator[list[Statement]]:
         """Collect what is emitted inside as a block of its own."""
         outer = self.statements
         self.statements = []

@@ -16,7 +16,6 @@ from compiler.check.names import known_object, length, pointer_place
 from compiler.check.places import Place
 from compiler.check.values import Bound, Fresh, Known, Result, Value, is_reference, value_type
 from compiler.language.memory import FunctionTable
-from compiler.language.mmio import MmioRegister
 from compiler.language.types import (
     U64,
     ArrayType,
@@ -48,8 +47,7 @@ def literal(fn: FunctionChecker, node: ast.Constant, _expected: Type | None) -> 
     """A number, a bool, a str, None."""
     if node.value is None or isinstance(node.value, bool | int | str):
         return Known(node.value)
-    codes = {float: "E0122", complex: "E0122", bytes: "E0123"}
-    code = codes.get(type(node.value), "E0130")
+    code = "E0123" if isinstance(node.value, bytes) else "E0130" if node.value is ... else "E0122"
     return fn.fail(code, f"{type(node.value).__name__} literals are not part of the dialect", node)
 
 
@@ -136,9 +134,9 @@ def subscript(fn: FunctionChecker, node: ast.Subscript, _expected: Type | None) 
     base = fn.expression(node.value)
     if isinstance(base, Known):
         return _known_subscript(fn, base, node)
-    if isinstance(base, Bound) and isinstance(base.detail, MmioRegister):
+    if isinstance(base, Bound) and base.register is not None and base.index is None:
         index = index_value(fn, node.slice)
-        return Bound(base.receiver, base.name, detail=(base.detail, index, node))
+        return Bound(base.receiver, base.name, register=base.register, index=index, index_tree=node)
     if isinstance(base, Bound):
         fn.fail("E0323", f"{describe(base)} cannot be indexed", node, fix="call it first: `(...)`")
     value = fn.materialise(base, node.value) if isinstance(base, Fresh) else base
@@ -151,7 +149,7 @@ def subscript(fn: FunctionChecker, node: ast.Subscript, _expected: Type | None) 
 
 def _known_subscript(fn: FunctionChecker, base: Known, node: ast.Subscript) -> Result:
     if isinstance(base.object, FunctionTable):
-        return Bound(base, "[]", detail=index_value(fn, node.slice))
+        return Bound(base, "[]", index=index_value(fn, node.slice))
     if isinstance(node.slice, ast.Slice):
         fn.fail("E0323", f"{describe(base)} cannot be sliced in a function", node, fix="slice it at module level")
     index = fn.expression(node.slice)

@@ -13,7 +13,7 @@ from typing import Any
 
 from compiler.check.constructors import construct
 from compiler.check.context import FunctionChecker
-from compiler.check.values import Bound, Known, Result
+from compiler.check.values import Bound, Known, Result, class_of
 from compiler.language.types import Type
 
 Rule = Callable[[FunctionChecker, ast.Call, "Type | None"], Result]
@@ -44,5 +44,5 @@ class Intrinsics:
         if bound.function is not None:
             return self.methods.get(bound.function)
         receiver = bound.receiver
-        kind = type(receiver.object) if isinstance(receiver, Known) else type(receiver.type)
+        kind = class_of(receiver.object if isinstance(receiver, Known) else receiver.type)
         return self.operations.get((kind, bound.name))

@@ -16,7 +16,7 @@ import sys
 import sysconfig
 import types as python_types
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -164,7 +164,7 @@ def _import_file(path: Path, name: str) -> python_types.ModuleType:
 
 
 @contextmanager
-def _remembering() -> Iterator[None]:
+def _remembering() -> Generator[None]:
     """Import without writing byte code, whose time stamps are too coarse, and remember what was imported."""
     before = set(sys.modules)
     flag, sys.dont_write_bytecode = sys.dont_write_bytecode, True
@@ -199,7 +199,7 @@ def _forget_changed() -> None:
 
 
 @contextmanager
-def _reporting(sink: DiagnosticSink, shown: str, texts: dict[str, str]) -> Iterator[None]:
+def _reporting(sink: DiagnosticSink, shown: str, texts: dict[str, str]) -> Generator[None]:
     """Report what module-level code raises."""
     try:
         yield

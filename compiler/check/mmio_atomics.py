@@ -53,14 +53,9 @@ def block_at(fn: FunctionChecker, bound: Bound, node: ast.Call, _expected: Type 
 
 def _register(fn: FunctionChecker, bound: Bound, node: ast.Call) -> tuple[Expression, Type, MmioRegister[Any]]:
     """Address and type of the register that a bound access names."""
-    index: Expression | None = None
-    detail: Any = bound.detail
-    tree: ast.AST = node
-    if isinstance(detail, tuple):
-        detail, index, tree = detail
-    assert isinstance(detail, MmioRegister)
+    register, index, tree = bound.register, bound.index, bound.index_tree or node
+    assert register is not None
     assert isinstance(bound.receiver, Value)
-    register: MmioRegister[Any] = detail
     try:
         kind = type_of(register.width)
     except BuildError as error:

@@ -6,13 +6,14 @@ import ast
 import builtins
 import difflib
 import types as python_types
-from typing import Any, NoReturn, get_origin
+from dataclasses import replace
+from typing import Any, NoReturn, cast, get_origin
 
 from compiler.check import places
 from compiler.check.constants import describe, int_constant
 from compiler.check.context import FunctionChecker
 from compiler.check.flow import ERROR, Variable
-from compiler.check.values import Abandon, Bound, Fresh, Known, Result, Value, may_refer, value_type
+from compiler.check.values import Abandon, Bound, Fresh, Known, Result, Value, class_of, may_refer, value_type
 from compiler.language.bitfields import Bits
 from compiler.language.enums import EnumBase
 from compiler.language.errors import BuildError
@@ -162,8 +163,8 @@ def attribute(fn: FunctionChecker, node: ast.Attribute, _expected: Type | None) 
     if isinstance(base, Known):
         return known_attribute(fn, base, node)
     if isinstance(base, Bound):
-        if base.detail is not None and isinstance(base.receiver, Value):
-            return Bound(base.receiver, node.attr, detail=base.detail)
+        if base.register is not None:
+            return replace(base, name=node.attr)
         fn.fail("E0204", f"{describe(base)} has no attribute `{node.attr}`", node, fix="call it first: `(...)`")
     value = fn.materialise(base, node.value) if isinstance(base, Fresh) else base
     return value_attribute(fn, value, node)
@@ -231,13 +232,15 @@ def _class_attribute(fn: FunctionChecker, value: Value, node: ast.Attribute, fou
     if isinstance(found, python_types.FunctionType):
         return Bound(value, node.attr, found)
     if isinstance(found, staticmethod | classmethod):
-        return Bound(Known(getattr(value.type, "cls")), node.attr, found.__func__, found)  # noqa: B009
-    if isinstance(found, property) and found.fget is not None:
+        return Bound(Known(getattr(value.type, "cls")), node.attr, cast(Any, found).__func__, found)  # noqa: B009
+    if isinstance(found, property):
+        if found.fget is None:
+            return None
         if getattr(found.fget, "__module__", "").startswith("compiler.language"):
             return None
         return fn.program.rules.call_bound(fn, Bound(value, node.attr, found.fget), [], node)
-    if isinstance(found, MmioRegister):
-        return Bound(value, node.attr, detail=found)
+    if issubclass(class_of(found), MmioRegister):
+        return Bound(value, node.attr, register=found)
     if found is not None and not callable(found) and not hasattr(found, "__get__"):
         return known_object(fn, found, node)
     return None

@@ -18,14 +18,13 @@ from compiler.check.annotations import AnnotationError, check_layout
 from compiler.check.constants import describe_object
 from compiler.check.context import FunctionChecker
 from compiler.check.sources import ParsedFile
-from compiler.check.values import Abandon, Value
+from compiler.check.values import Abandon, Value, class_of, initial_value
 from compiler.language.addresses import Distinct
 from compiler.language.bitfields import Bits
 from compiler.language.errors import BuildError
 from compiler.language.memory import FunctionTable, LinkerSymbol, PerCpu
 from compiler.language.memory import StaticObject as StaticRecord
 from compiler.language.structs import STRUCT_OPTIONS, ArrayValue
-from compiler.language.sync import Atomic
 from compiler.language.types import (
     U8,
     ArrayType,
@@ -179,7 +178,7 @@ class Statics:
         annotation = annotations.get(definition.name)
         if annotation is None:
             value = record.value.of if record.per_cpu and isinstance(record.value, ArrayValue) else record.value
-            if not hasattr(type(value), STRUCT_OPTIONS):
+            if not hasattr(class_of(value), STRUCT_OPTIONS):
                 raise BuildError("a static object needs an annotation: `NAME: T = static(...)`")
             kind = type_of(type(value))
             return PerCpuType(f"PerCpu[{kind.name}]", kind) if record.per_cpu else kind
@@ -203,9 +202,8 @@ class Statics:
             file = getattr(module, "__file__", None)
             if not isinstance(file, str) or loading.is_library_file(file):
                 continue
-            records = {
-                name: item for name, item in vars(module).items() if isinstance(item, StaticRecord | FunctionTable)
-            }
+            kinds = (StaticRecord, FunctionTable)
+            records: dict[str, object] = {name: item for name, item in vars(module).items() if isinstance(item, kinds)}
             if not records:
                 continue
             try:
@@ -275,8 +273,7 @@ class Statics:
         elif isinstance(kind, ArrayType):
             self._encode_array(kind, value, data, at, relocations)
         elif isinstance(kind, AtomicType):
-            initial = value.initial if isinstance(value, Atomic) else value  # pyright: ignore[reportUnknownVariableType]
-            self.encode(kind.element, initial, data, at, relocations)
+            self.encode(kind.element, initial_value(value), data, at, relocations)
         elif isinstance(kind, OptionalType):
             if value is not None:
                 self.encode(kind.element, value, data, at, relocations)

@@ -29,7 +29,8 @@ def call_entry(fn: FunctionChecker, bound: Bound, node: ast.Call, _expected: Typ
     values, prelude = bind_values(fn, first, declared, [Argument(tree) for tree in node.args], node, {}, {})
     kind = declared.result
     arguments = tuple(value.node for value in values)
-    made = TableCall(table, bound.detail, arguments, table.functions[0].result, fn.span(node))
+    assert bound.index is not None
+    made = TableCall(table, bound.index, arguments, table.functions[0].result, fn.span(node))
     return Value(kind, Sequence(prelude, made) if prelude else made)
 
 

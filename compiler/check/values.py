@@ -7,10 +7,13 @@ handled by address: the node of its Value is a POINTER.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from compiler.language.mmio import MmioRegister
+from compiler.language.sync import Atomic
 from compiler.language.types import (
     ArrayType,
     AtomicType,
@@ -93,13 +96,18 @@ class Fresh:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """`receiver.name` where that is an operation or a method (`function`), to be called."""
+    """`receiver.name` where that is an operation or a method (`function`), to be called.
+
+    A device register carries its declaration; `index` is that of a repeated register, or of a function table's entry.
+    """
 
     receiver: Value | Known
     name: str
     function: Any = None
     owner: Any = None
-    detail: Any = field(default=None)
+    register: MmioRegister[Any] | None = None
+    index: Expression | None = None
+    index_tree: ast.AST | None = None
 
 
 Result = Value | Known | Fresh | Bound
@@ -165,6 +173,16 @@ def value_type(kind: Type) -> value_types.ValueType:
     if isinstance(kind, ValueType | FunctionType):
         return value_types.VOID
     raise ValueError(f"{kind.name} has no values")
+
+
+def class_of(found: object) -> type[object]:
+    """The class of a build-time object."""
+    return type(found)
+
+
+def initial_value(found: Any) -> Any:
+    """What an atomic starts with, for the build-time value of one."""
+    return found.initial if class_of(found) is Atomic else found
 
 
 def language_method(cls: type[Any], name: str) -> Any:
