@@ -29,6 +29,7 @@ from compiler.check.values import (
 )
 from compiler.language.types import (
     U64,
+    ClassType,
     ConstType,
     FunctionType,
     OptionalType,
@@ -296,6 +297,12 @@ def _constant_argument(
     if isinstance(element, FunctionType):
         if not isinstance(result.object, python_types.FunctionType):
             fn.fail("E0301", f"expected {element.name}, found {describe(result)}", argument.tree)
+        return result
+    if isinstance(element, ClassType):
+        kind_of = fn.program.type_argument(fn, argument.tree) if isinstance(result.object, type) else None
+        if kind_of is None:
+            fn.fail("E0301", f"expected a class, found {describe(result)}", argument.tree)
+        infer(element.instance, kind_of, bindings)
         return result
     if isinstance(element, TypeVariable):
         bindings.setdefault(element.variable, own_type(result) or U64)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import Any
 
 from compiler.check import places
 from compiler.check.context import FunctionChecker
 from compiler.check.numbers import Rule, arguments
-from compiler.check.values import Fresh, Known, Result, is_reference
+from compiler.check.values import Fresh, Known, Result, Value, is_reference
 from compiler.language import structs
 from compiler.language.errors import BuildError, static_assert
 from compiler.language.structs import ArrayValue
-from compiler.language.types import ArrayType, StructType, Type, field_offset
+from compiler.language.types import ArrayType, StructField, StructType, Type, field_offset
 from compiler.program.nodes import Statement
 
 
@@ -44,6 +45,47 @@ def zeroed(fn: FunctionChecker, node: ast.Call, _expected: Type | None) -> Resul
         return (places.fill_zero(address, kind, kind.align, span),)
 
     return Fresh(kind, build)
+
+
+def copy_fields(fn: FunctionChecker, node: ast.Call, _expected: Type | None) -> Result:
+    """`copy_fields(target, source)`: field by field, between two layouts."""
+    trees = arguments(fn, node, 2, "copy_fields")
+    target, source = (fn.run_time(fn.expression(tree), tree) for tree in trees)
+    for value, tree in ((target, trees[0]), (source, trees[1])):
+        if not isinstance(value.type, StructType):
+            fn.fail("E0301", f"copy_fields() is for structs, `{fn.text(tree)}` is {value.type.name}", tree)
+    if target.readonly:
+        fn.fail("E0507", f"`{fn.text(trees[0])}` is part of a read-only table", trees[0])
+    span = fn.span(node)
+    to, of = (replace(value, node=fn.hold(value.node, span)) for value in (target, source))
+    with fn.block() as block:
+        for own, field in _common_fields(fn, to, of, node):
+            into, found = places.field_place(to, field), places.load(fn, places.field_place(of, own))
+            if is_reference(field.type):
+                fn.emit(places.copy_memory(into.address, found.node, field.type, min(into.align, found.align), span))
+            else:
+                for statement in places.store(fn, into, found, span):
+                    fn.emit(statement)
+    for statement in block:
+        fn.emit(statement)
+    return Known(None)
+
+
+def _common_fields(
+    fn: FunctionChecker, target: Value, source: Value, node: ast.Call
+) -> list[tuple[StructField, StructField]]:
+    """The source's field and the target's, for each name that both have."""
+    assert isinstance(target.type, StructType) and isinstance(source.type, StructType)
+    pairs: list[tuple[StructField, StructField]] = []
+    for name, field in target.type.fields.items():
+        other = source.type.fields.get(name)
+        if other is None:
+            continue
+        if other.type != field.type:
+            message = f"`{name}` is {field.type.name} in {target.type.name} and {other.type.name} in {source.type.name}"
+            fn.fail("E0301", message, node)
+        pairs.append((other, field))
+    return pairs
 
 
 def array(fn: FunctionChecker, node: ast.Call, _expected: Type | None) -> Result:
@@ -111,6 +153,7 @@ RULES: dict[Any, Rule] = {
     structs.copy: copy,
     structs.zeroed: zeroed,
     structs.array: array,
+    structs.copy_fields: copy_fields,
     structs.size_of: size_of,
     structs.align_of: align_of,
     structs.offset_of: offset_of,

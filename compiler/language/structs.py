@@ -8,6 +8,7 @@ parameter, a local or a result it is a reference, as everywhere in Python. `Valu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Annotated, Any, Generic, TypeVar, cast, dataclass_transform, overload
 
 from compiler.language.errors import BuildError, only_in_function
@@ -37,6 +38,20 @@ class StructOptions:
 
 
 STRUCT_OPTIONS = "__tantalum_struct__"
+FIELD_VERSIONS = "__tantalum_versions__"
+
+
+class _Since:
+    """What `since` gives until `@struct` takes it apart."""
+
+    def __init__(self, version: int, default: object) -> None:
+        self.version = version
+        self.default = default
+
+
+def since(version: int, default: T) -> T:
+    """The default of a field that layouts have from `version` on: `flags: u32 = since(0x10001, 0)`."""
+    return cast(T, _Since(version, default))
 
 
 @overload
@@ -54,10 +69,43 @@ def struct(cls: C | None = None, /, *, packed: bool = False, align: int = 1) -> 
         if align & (align - 1) or align < 1:
             raise BuildError(f"@struct {target.__name__}: align={align} is not a power of two")
         setattr(target, STRUCT_OPTIONS, StructOptions(packed, align))
+        setattr(target, FIELD_VERSIONS, _take_versions(target))
         setattr(target, "__init__", _initialise)  # noqa: B010
         return target
 
     return declare if cls is None else declare(cls)
+
+
+def _take_versions(cls: type[Any]) -> dict[str, int]:
+    """Field name -> first version that has it, inherited ones too; `since` gives way to the default itself."""
+    versions: dict[str, int] = dict(getattr(cls, FIELD_VERSIONS, {}))
+    for name, value in list(vars(cls).items()):
+        if isinstance(value, _Since):
+            versions[name] = value.version
+            setattr(cls, name, value.default)
+    return versions
+
+
+@cache
+def version_of(cls: type[S], version: int) -> type[S]:
+    """The struct as it was laid out in `version`: without the fields that came later, and without methods.
+
+    `EntryV10 = version_of(Entry, 0x10000)`; `copy_fields` converts between layouts, so that logic sees one form.
+    """
+    versions: dict[str, int] = getattr(cls, FIELD_VERSIONS, {})
+    options = getattr(cls, STRUCT_OPTIONS, None)
+    if options is None:
+        raise BuildError(f"version_of({cls.__name__}, ...): it is not a struct")
+    kept = {name: kind for name, kind in field_annotations(cls).items() if versions.get(name, version) <= version}
+    body: dict[str, Any] = {"__annotations__": kept, "__module__": cls.__module__, "__doc__": cls.__doc__}
+    body |= {name: getattr(cls, name) for name in kept if hasattr(cls, name)}
+    made = struct(packed=options.packed, align=options.align)(type(f"{cls.__name__}_{version:#x}", (), body))
+    return cast(type[S], made)
+
+
+def copy_fields(target: object, source: object) -> None:
+    """Copy every field that both structs have, by name; their types must agree. Others stay as they are."""
+    raise only_in_function("copy_fields", target, source)
 
 
 def field_annotations(cls: type[Any]) -> dict[str, Any]:

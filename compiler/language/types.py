@@ -303,6 +303,13 @@ class ConstType(Type):
 
 
 @dataclass(frozen=True)
+class ClassType(Type):
+    """`type[T]`, only inside `Const[...]`: a class of the dialect given at build time."""
+
+    instance: Type
+
+
+@dataclass(frozen=True)
 class ValueType(Type):
     """`Value[T]`: a struct returned by value."""
 
@@ -473,6 +480,9 @@ def _generic(annotation: Any, origin: Any) -> Type:
         return _union(arguments)
     if origin is Annotated:
         return _annotated(arguments)
+    if origin is type:
+        instance = type_of(arguments[0])
+        return ClassType(f"type[{instance.name}]", instance)
     if origin is memory.Ptr:
         target: Any = arguments[0]
         return PtrType(f"Ptr[{_annotation_name(target)}]", target)
