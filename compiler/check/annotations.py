@@ -27,6 +27,7 @@ from compiler.language.types import (
     TypeVariable,
     ValueType,
     array_type,
+    resolve_names,
     type_of,
 )
 
@@ -148,7 +149,7 @@ class Annotations:
         if key not in self._evaluated:
             self._kept.append(namespace)
             try:
-                self._evaluated[key] = eval(text, dict(namespace))
+                self._evaluated[key] = resolve_names(eval(text, dict(namespace)), namespace)
             except Exception as error:
                 reason = str(error) or type(error).__name__
                 raise AnnotationError(f"annotation `{text}`: {reason}") from error
@@ -237,7 +238,12 @@ class Annotations:
 
     def _object(self, function: python_types.FunctionType, name: str, namespace: Mapping[str, Any]) -> Any:
         annotation = function.__annotations__.get(name)
-        return self.evaluate_text(annotation, namespace) if isinstance(annotation, str) else annotation
+        if isinstance(annotation, str):
+            return self.evaluate_text(annotation, namespace)
+        try:
+            return resolve_names(annotation, namespace)
+        except Exception as error:
+            raise AnnotationError(f"annotation of `{name}`: {error}") from error
 
     def _checked(self, annotation: Any, what: str) -> Type:
         try:

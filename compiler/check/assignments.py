@@ -351,7 +351,7 @@ def target_place(fn: FunctionChecker, target: ast.expr) -> Place:
         base = fn.expression(target.value)
         if isinstance(base, Known):
             fix = "make it a static object: `name: T = static(...)`"
-            fn.fail("E0510", f"{describe(base)} is of build time and cannot change", target, fix=fix)
+            fn.fail("E0510", f"`{fn.text(target.value)}` is an object of build time and cannot change", target, fix=fix)
         value = fn.run_time(base, target.value)
         if isinstance(value.type, StructType):
             field = value.type.fields.get(target.attr)
@@ -372,7 +372,7 @@ def target_place(fn: FunctionChecker, target: ast.expr) -> Place:
             fn.fail("E0127", "a slice cannot be assigned", target, fix="copy the elements in a loop")
         if isinstance(base, Known):
             fix = "make it a static object: `name: Array[T] = static(array(n))`"
-            fn.fail("E0510", f"{describe(base)} is of build time and cannot change", target, fix=fix)
+            fn.fail("E0510", f"`{fn.text(target.value)}` is an object of build time and cannot change", target, fix=fix)
         return element_place(fn, fn.run_time(base, target.value), target)
     return fn.fail("E0127", f"`{fn.text(target)}` cannot be assigned", target)
 

@@ -81,6 +81,7 @@ class FunctionChecker:
         self.ended_loops: set[str] = set()
         self.rejected: set[ast.AST] = set()
         self.flow_unknown = False
+        self.specialisation = ""
         self.flow = Flow()
         self.statements: list[Statement] = []
         self.loops: list[LoopContext] = []
@@ -101,6 +102,8 @@ class FunctionChecker:
     ) -> None:
         """Report an error and go on."""
         span = node if isinstance(node, Span) else self.span(node)
+        if self.specialisation:
+            notes = [*notes, Note(f"in `{self.function.source_name}` for {self.specialisation}")]
         self.program.sink.error(code, message, span, notes=notes, fix=fix)
 
     def fail(

@@ -61,7 +61,14 @@ STATEMENTS: dict[type[ast.stmt], StatementRule] = {
 }
 RULES = Rules(EXPRESSIONS, STATEMENTS, coercion.coerce, constants.default_constant, calls.call_bound)
 INTRINSICS = Intrinsics(
-    {**numbers.RULES, **memory.RULES, **pointers.RULES, **registers.RULES, **formats.RULES},
+    {
+        isinstance: conditions.truth,
+        **numbers.RULES,
+        **memory.RULES,
+        **pointers.RULES,
+        **registers.RULES,
+        **formats.RULES,
+    },
     {**constructors.METHODS, **pointers.METHODS, **registers.METHODS, **mmio_atomics.METHODS},
     {**pointers.OPERATIONS, **mmio_atomics.OPERATIONS, **tables.OPERATIONS},
 )

@@ -221,22 +221,27 @@ class _LockWalker:
 
     def _report(self, held: Lock, acquisition: Acquisition) -> None:
         taken = acquisition.lock
-        notes = [Note(f"{held.name} is taken here", held.site)]
+        one, other = _shown(taken), _shown(held)
+        notes = [Note(f"{other} is taken here", held.site)]
         place = taken.site
         if acquisition.calls:
             place = acquisition.calls[0][1]
             notes += [Note(f"which calls `{name}` here", span) for name, span in acquisition.calls[1:]]
-            notes.append(Note(f"{taken.name} is taken here", taken.site))
+            notes.append(Note(f"{one} is taken here", taken.site))
         through = f" by the call of `{acquisition.calls[0][0]}`" if acquisition.calls else ""
-        if taken.rank == held.rank:
-            reason = f"{taken.name} (rank {taken.rank}) is taken{through} while {held.name} of the same rank is held"
-            fix = f"release {held.name} first, or give the two locks different ranks"
-        else:
-            reason = f"{taken.name} (rank {taken.rank}) is taken{through} while {held.name} (rank {held.rank}) is held"
-            fix = f"take {taken.name} before {held.name}, or release {held.name} first"
+        rank = f"{other} of the same rank" if taken.rank == held.rank else f"{other} (rank {held.rank})"
+        reason = f"{one} (rank {taken.rank}) is taken{through} while {rank} is held"
         if taken.name == held.name:
-            fix = f"release the first {held.name} before taking another"
+            fix = f"release the first {other} before taking another"
+        elif taken.rank == held.rank:
+            fix = f"release {other} first, or give the two locks different ranks"
+        else:
+            fix = f"take {one} before {other}, or release {other} first"
         self.sink.error("E0702", reason, place, notes=notes, fix=fix)
+
+
+def _shown(lock: Lock) -> str:
+    return f"`{lock.name.rpartition('.')[2]}`"
 
 
 def _join(first: Held | None, second: Held | None) -> Held | None:

@@ -222,9 +222,12 @@ def value_attribute(fn: FunctionChecker, value: Value, node: ast.Attribute) -> R
 def untested(fn: FunctionChecker, kind: OptionalType | ResultType, node: ast.expr) -> NoReturn:
     """Report that a value which may be None or an error is used as if it were not."""
     text = fn.text(node)
+    tested = text if isinstance(node, ast.Name) else "result"
+    before = "" if isinstance(node, ast.Name) else f"`result = {text}`, then "
     if isinstance(kind, OptionalType):
-        fn.fail("E0311", f"`{text}` may be None ({kind.name})", node, fix=f"test `{text} is not None` first")
-    fix = f"test `isinstance({text}, {kind.error.name})` first"
+        fix = f"{before}test `{tested} is not None` first"
+        fn.fail("E0311", f"`{text}` may be None ({kind.name})", node, fix=fix)
+    fix = f"{before}test `isinstance({tested}, {kind.error.name})` first"
     fn.fail("E0313", f"`{text}` may be an error ({kind.name})", node, fix=fix)
 
 

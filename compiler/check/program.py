@@ -284,6 +284,9 @@ class ProgramChecker:
         result = job.function.signature.result
         fn = FunctionChecker(self, job.function, parsed, namespace_of(job.python), job.bindings, result)
         fn.local_names = assigned_names(node.body)
+        values = [f"{variable.__name__} = {kind.name}" for variable, kind in job.bindings.items()]
+        values += [f"{name} = {_shown(known)}" for name, known in job.constants.items()]
+        fn.specialisation = ", ".join(values)
         fn.rejected = check_subset(node, self.sink, parsed.file, fn.namespace)
         if node in fn.rejected:
             return

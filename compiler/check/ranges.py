@@ -87,7 +87,7 @@ def _always_fails(kind: TrapKind, span: nodes.Span) -> Diagnostic:
         "W0701",
         f"this always stops the program: {kind.text}",
         span,
-        fix="correct it, or write panic(...) if meant",
+        fix="correct it, or write `panic(...)` if it is meant",
         severity=Severity.WARNING,
     )
 

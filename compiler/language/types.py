@@ -10,9 +10,10 @@ import enum
 import sys
 import types as python_types
 from collections.abc import Callable as AbcCallable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Annotated, Any, NoReturn, TypeVar, Union, cast, get_args, get_origin
+from typing import Annotated, Any, ForwardRef, NoReturn, TypeVar, Union, cast, get_args, get_origin
 
 from compiler.language import addresses, bitfields, enums, functions, integers, memory, mmio, structs, sync
 from compiler.language.errors import BuildError
@@ -554,15 +555,31 @@ def array_type(annotation: Any, value: Any) -> Type:
 
 def evaluate_annotation(text: Any, module: str) -> Any:
     """Evaluate annotation text in the namespace of the module named `module`; an object stands for itself."""
-    if not isinstance(text, str):
-        return text
     namespace = vars(sys.modules[module])
     try:
-        return eval(text, dict(namespace))
+        return resolve_names(eval(text, dict(namespace)) if isinstance(text, str) else text, namespace)
     except NameError as error:
         raise BuildError(f"annotation `{text}`: {error}") from error
     except (SyntaxError, TypeError, AttributeError) as error:
         raise BuildError(f"annotation `{text}` is not a type of the dialect: {error}") from error
+
+
+def resolve_names(annotation: Any, namespace: Mapping[str, Any]) -> Any:
+    """The annotation with the names that stand in it as strings, such as `Ptr["Node"]`, looked up."""
+    if isinstance(annotation, ForwardRef):
+        annotation = annotation.__forward_arg__
+    if isinstance(annotation, str):
+        return resolve_names(eval(annotation, dict(namespace)), namespace)
+    found: tuple[Any, ...] = get_args(annotation)
+    if not any(isinstance(part, str | ForwardRef) or get_args(part) for part in found):
+        return annotation
+    parts = tuple(resolve_names(part, namespace) if not isinstance(part, list) else part for part in found)
+    if parts == found:
+        return annotation
+    origin: Any = get_origin(annotation)
+    if origin in (Union, python_types.UnionType):
+        return Union[parts]
+    return Annotated[parts] if origin is Annotated else origin[parts]
 
 
 @cache

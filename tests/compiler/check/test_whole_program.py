@@ -77,12 +77,12 @@ def test_locks_out_of_order_through_a_call() -> None:
     f = function("f", [call(HIGH, line=2), call(middle, line=3), call(HIGH_EXIT)])
     (found,) = findings(f, middle, inner, *LOCKS)
     assert found.code == "E0702"
-    assert found.message == "Low (rank 1) is taken by the call of `middle` while High (rank 2) is held"
+    assert found.message == "`Low` (rank 1) is taken by the call of `middle` while `High` (rank 2) is held"
     assert found.span == at(3)
     assert [(note.message, note.span) for note in found.notes] == [
-        ("High is taken here", at(2)),
+        ("`High` is taken here", at(2)),
         ("which calls `inner` here", at(4)),
-        ("Low is taken here", at(5)),
+        ("`Low` is taken here", at(5)),
     ]
 
 
@@ -93,7 +93,7 @@ def test_locks_follow_control_flow() -> None:
     assert [found.span for found in findings(maybe, *LOCKS)] == [at(3)]
     again = function("f", [loop(read(FLAG), [call(LOW, line=2)])], [FLAG])
     (found,) = findings(again, *LOCKS)
-    assert found.message == "Low (rank 1) is taken while Low of the same rank is held"
+    assert found.message == "`Low` (rank 1) is taken while `Low` of the same rank is held"
     released = function("f", [loop(None, [call(LOW), if_(read(FLAG), [nodes.Break(HERE)]), call(LOW_EXIT)])], [FLAG])
     assert findings(released, *LOCKS) == []
 
