@@ -6,14 +6,13 @@ relocatable object. The language is described in docs/assembly.md. Nothing else 
 
 from compiler.asm.assemble import assemble
 from compiler.asm.block import AssembledBlock, InstructionLine
-from compiler.asm.diagnostics import EXPLANATIONS, AsmError, AsmErrors, BlockSource, ResolveError
+from compiler.asm.diagnostics import AsmError, AsmErrors, BlockSource, ResolveError
 from compiler.asm.header import BlockHeader, Declared, parse_header
 from compiler.asm.object import write_object
 from compiler.asm.operands import SymbolReference
 from compiler.asm.relocation import Relocation, RelocationType
 
 __all__ = [
-    "EXPLANATIONS",
     "AsmError",
     "AsmErrors",
     "AssembledBlock",

@@ -4,7 +4,6 @@
 
 import pytest
 
-from compiler.asm import EXPLANATIONS
 from tests.compiler.asm.support import errors
 
 CASES: dict[str, tuple[str, str]] = {
@@ -483,8 +482,3 @@ sample.py:8:2: error[A310]: an inline block may not contain ret""",
 def test_errors_of_a_faulty_block(name: str) -> None:
     text, expected = CASES[name]
     assert errors(text) == expected
-
-
-def test_every_explained_code_but_internal_errors_is_shown_by_a_case() -> None:
-    shown = "".join(expected for _, expected in CASES.values())
-    assert {code for code in EXPLANATIONS if f"[{code}]" not in shown} == {"A901"}
