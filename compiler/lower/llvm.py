@@ -30,7 +30,11 @@ def llvm_version() -> tuple[int, int, int]:
 
 
 class TargetMachine:
-    """LLVM's code generator for one target and set of options; `level` 0 to 3."""
+    """LLVM's code generator for one target and set of options; `level` 0 to 3.
+
+    Below level 1 the generator itself is not run: it would give SYS instructions that take no register one other than
+    XZR, which CPUs may refuse (DDI 0487, C5.1.3). Level 0 leaves out the optimiser only.
+    """
 
     def __init__(self, triple: str, cpu: str, features: str, level: int, jit: bool = False) -> None:
         self.triple = triple
@@ -41,7 +45,7 @@ class TargetMachine:
             .create_target_machine(
                 cpu=cpu,
                 features=features,
-                opt=level,
+                opt=max(level, 1),
                 reloc="default" if jit else "static",
                 codemodel="jitdefault" if jit else "small",
                 jit=jit,
