@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from compiler.driver import freshness
 from compiler.driver.errors import ToolError
@@ -154,10 +155,14 @@ def _earlier_result(target: Target, inputs: Inputs, partitions: Objects) -> Buil
         if record["key"] != _key(target, inputs, partitions, record["modules"]) or record["digests"] != digests:
             return None
         sizes, checks = record["size_bytes"], record["checks_left"]
-        stacks = tuple(StackUse(**{**use, "path": tuple(use["path"])}) for use in record["stacks"])
+        stacks = tuple(_stack_use(row) for row in record["stacks"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return BuildResult(target, inputs, artefacts, sizes, checks, stacks, up_to_date=True)
+
+
+def _stack_use(row: Mapping[str, Any]) -> StackUse:
+    return StackUse(row["stack"], row["size_bytes"], row["used_bytes"], row["entry"], tuple(row["path"]))
 
 
 def _store(target: Target, inputs: Inputs, record: Record, linked: Linked, inspected: Inspected) -> BuildResult:
