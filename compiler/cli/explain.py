@@ -1,7 +1,4 @@
-"""`explain CODE`: shows the page of an error code.
-
-Pages are files, docs/errors/CODE.md; those of the assembler are made of its table of explanations.
-"""
+"""`explain CODE`: shows the page of an error code, docs/errors/CODE.md."""
 
 import difflib
 from pathlib import Path
@@ -14,9 +11,6 @@ from compiler.driver.errors import ToolError
 from compiler.driver.paths import ROOT
 
 PAGES_FOLDER = Path("docs", "errors")
-ASSEMBLER_PAGE = (
-    "# {code}: {explanation}\n\ndocs/assembly.md describes the language of assembly blocks and its rules.\n"
-)
 
 
 def explain(
@@ -38,12 +32,8 @@ def explain(
 
 def all_pages() -> dict[str, str]:
     """Return the text of each code's page, sorted by code."""
-    from compiler.asm import EXPLANATIONS
-
-    files = {page.stem: page.read_text(encoding="utf-8") for page in (ROOT / PAGES_FOLDER).glob("*.md")}
-    made = {code: ASSEMBLER_PAGE.format(code=code, explanation=text) for code, text in EXPLANATIONS.items()}
-    pages = made | files
-    return {code: pages[code] for code in sorted(pages)}
+    files = sorted((ROOT / PAGES_FOLDER).glob("*.md"))
+    return {file.stem: file.read_text(encoding="utf-8") for file in files}
 
 
 def title(code: str, page: str) -> str:
