@@ -55,6 +55,7 @@ def report_exception(frame: PanicFrame) -> NoReturn:
     log_unlocked("")
     print_reason(frame)
     print_location("  at", VirtAddr(frame.program_counter))
+    print_location("  x30", strip(frame.x[30]) - 4)
     print_registers(frame)
     print_backtrace(frame)
     stop_machine(PANIC_STATUS)
@@ -124,7 +125,11 @@ def print_row(first: u64, values: Slice[u64]) -> None:
     buffer = TextBuffer()
     render(buffer, " ")
     for index in range(len(values)):
-        render(buffer, f" x{first + index:2} {values[index]:#018x}")
+        number = first + index
+        render(buffer, f" x{number}")
+        if number < 10:
+            buffer.put(SPACE)
+        render(buffer, f" {values[index]:#018x}")
     buffer.put(NEWLINE)
     console_write(buffer.written())
 

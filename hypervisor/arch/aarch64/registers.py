@@ -35,6 +35,7 @@ class SCTLR_EL2(SystemRegister):
     """What reads as one without E2H (bits 4, 5, 11, 22, 23, 28, 29), but for nTWI and nTWE."""
 
     M = bit(0)
+    A = bit(1)
     C = bit(2)
     SA = bit(3)
     SA0 = bit(4)

@@ -1,0 +1,1 @@
+"""Images on QEMU: the hypervisor with its partitions, and small images that fail on purpose."""
