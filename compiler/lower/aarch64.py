@@ -153,6 +153,9 @@ class Aarch64:
     def function_attributes(self) -> Sequence[str]:
         options = self._options
         attributes = [f'"no-builtin-{name}"' for name in _ABSENT_LIBRARY_FUNCTIONS]
+        if options.cpu != "generic":
+            # Only the schedule: naming the CPU as the target would also bring its architecture extensions.
+            attributes.append(f'"tune-cpu"="{options.cpu}"')
         if options.frame_pointers:
             attributes.append('"frame-pointer"="non-leaf"')
         if options.pac:

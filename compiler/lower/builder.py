@@ -58,11 +58,6 @@ class BlockWriter:
         self.location = ""
         self._next = 0
 
-    def fresh(self) -> str:
-        """A new value name."""
-        self._next += 1
-        return f"%v{self._next}"
-
     def label(self) -> str:
         """A new block name."""
         self._next += 1

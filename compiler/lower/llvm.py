@@ -23,12 +23,6 @@ def binding() -> Any:
     return module
 
 
-def llvm_version() -> tuple[int, int, int]:
-    """Version of the LLVM inside llvmlite."""
-    major, minor, patch = binding().llvm_version_info
-    return major, minor, patch
-
-
 class TargetMachine:
     """LLVM's code generator for one target and set of options; `level` 0 to 3.
 

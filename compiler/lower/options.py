@@ -7,37 +7,12 @@ from enum import Enum
 
 from compiler.lower.errors import LowerError
 
-CPUS = frozenset(
-    [
-        "generic",
-        "cortex-a35",
-        "cortex-a53",
-        "cortex-a55",
-        "cortex-a57",
-        "cortex-a65",
-        "cortex-a72",
-        "cortex-a73",
-        "cortex-a75",
-        "cortex-a76",
-        "cortex-a77",
-        "cortex-a78",
-        "cortex-a510",
-        "cortex-a520",
-        "cortex-a710",
-        "cortex-a715",
-        "cortex-a720",
-        "cortex-x1",
-        "cortex-x2",
-        "cortex-x3",
-        "cortex-x4",
-        "neoverse-e1",
-        "neoverse-n1",
-        "neoverse-n2",
-        "neoverse-v1",
-        "neoverse-v2",
-        "neoverse-v3",
-    ]
-)
+_CPU_NAMES = """
+generic cortex-a35 cortex-a53 cortex-a55 cortex-a57 cortex-a65 cortex-a72 cortex-a73 cortex-a75
+cortex-a76 cortex-a77 cortex-a78 cortex-a510 cortex-a520 cortex-a710 cortex-a715 cortex-a720 cortex-x1
+cortex-x2 cortex-x3 cortex-x4 neoverse-e1 neoverse-n1 neoverse-n2 neoverse-v1 neoverse-v2 neoverse-v3
+"""
+CPUS = frozenset(_CPU_NAMES.split())
 """CPUs whose schedule can be chosen (the instructions stay those of Armv8.0-A unless a feature adds to them)."""
 
 FEATURES = frozenset({"crc", "dit", "flagm", "mte", "predres", "rand", "rcpc", "rcpc-immo", "sb", "ssbs"})

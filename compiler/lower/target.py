@@ -42,7 +42,7 @@ def lower(
     for. It needs from elsewhere: assembly blocks, externs, linker symbols, and memcpy, memmove, memset unless the
     program exports them. Raises LowerError for what cannot be compiled.
     """
-    machine = TargetMachine(TRIPLE, options.cpu, options.feature_string(), options.optimisation.level)
+    machine = TargetMachine(TRIPLE, "generic", options.feature_string(), options.optimisation.level)
     try:
         emitted = emit_module(program, Aarch64(options), _module_options(options))
     except RecursionError as error:

@@ -280,6 +280,12 @@ def test_lse_replaces_loops_when_asked() -> None:
     assert "ldadd" in lowered.assembly
 
 
+def test_a_cpu_changes_the_schedule_but_not_the_instruction_set() -> None:
+    lowered = lower(_image_like(), TargetOptions(cpu="neoverse-v2"), want_assembly=True)
+    assert "ldaxr" in lowered.assembly
+    assert not re.search(r"\b(ldadd|ldapr)", lowered.assembly)
+
+
 def test_strict_alignment_splits_what_may_be_misaligned() -> None:
     address = local("address", POINTER)
     entry = function("entry", [address], U64, [give(Load(read(address), U64, 1))], exported=True)
