@@ -3,6 +3,7 @@
 That answer is the reason for importing so little here.
 """
 
+import gc
 import os
 import sys
 
@@ -21,6 +22,7 @@ def main(arguments: list[str]) -> int:
             return 0
     from compiler.cli.app import run
 
+    gc.disable()  # a command is over before there is much to collect
     return run(arguments)
 
 

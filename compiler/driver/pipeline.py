@@ -1,4 +1,4 @@
-"""From sources to artefacts: load, partitions, check, lower, assemble, link, guard, inspect; only what changed.
+"""From sources to artefacts: load, partitions, check, generate, link, guard, inspect; only what changed.
 
 The key of a build is a digest of everything that it depends on: the contents of the files of the compiler, of the
 program's modules that were imported, and of all that is no module (platform data, linker scripts); the names of all
@@ -95,12 +95,14 @@ def _build(target: Target, inputs: Inputs, stages: Stages, log: PhaseLog) -> Bui
         checked = stages.check(target)
         program = checked.program
         phase.detail = f"{len(program.functions)} functions from {len(program.sources)} files"
-    with log.phase("lower") as phase:
-        lowered = stages.lower(program, target)
+    with log.phase("generate") as phase:
+        finish = stages.lower(program, target)
+        try:
+            blocks = stages.assemble(program)
+        finally:
+            lowered = finish()
         checks_left = {kind.name.lower(): count for kind, count in lowered.checks_left.items()}
         phase.detail = f"{sum(checks_left.values())} of {sum(lowered.checks_before.values())} run-time checks left"
-    with log.phase("assemble"):
-        blocks = stages.assemble(program)
     with log.phase("link"):
         linked = stages.link([(target.image.name, lowered.object), *blocks, *partitions], target)
     with log.phase("guard") as phase:

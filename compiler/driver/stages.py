@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,6 +20,7 @@ from compiler.driver.platforms import Platform
 
 if TYPE_CHECKING:
     from compiler.asm import AsmError, SymbolReference
+    from compiler.link import Script
     from compiler.lower import LoweredObject, TargetOptions, TrapTable
     from compiler.program.program import Program
     from compiler.syntax.diagnostics import Diagnostic
@@ -94,8 +96,11 @@ class Stages(Protocol):
         """Read everything reachable from the image's entry modules and return it typed and checked."""
         ...
 
-    def lower(self, program: "Program", target: Target) -> "LoweredObject":
-        """Generate code, in a child process because LLVM may end its process."""
+    def lower(self, program: "Program", target: Target) -> "Callable[[], LoweredObject]":
+        """Start to generate code in a child process: LLVM may end its process, and there is more than one core.
+
+        The function that is returned waits for the code; it is called exactly once.
+        """
         ...
 
     def assemble(self, program: "Program") -> Objects:
@@ -125,20 +130,22 @@ class CompilerStages:
         program = check_program([], name=target.image.name, modules=target.image.entry_modules)
         return Checked(program, _imported_files(target.root))
 
-    def lower(self, program: "Program", target: Target) -> "LoweredObject":
-        return lower_in_child(program, target_options(target.profile))
+    def lower(self, program: "Program", target: Target) -> "Callable[[], LoweredObject]":
+        finish = start_lowering(program, target_options(target.profile))
+        _script(target.root / target.image.linker_script)  # read while the child works
+        return finish
 
     def assemble(self, program: "Program") -> Objects:
         return assemble_blocks(program)
 
     def link(self, objects: Objects, target: Target) -> Linked:
         from compiler.image import LineTableError, RawImageError, flat_binary, link_with_line_table
-        from compiler.link import DwarfError, load_script
+        from compiler.link import DwarfError
 
         try:
             image = link_with_line_table(
                 objects,
-                load_script(target.root / target.image.linker_script),
+                _script(target.root / target.image.linker_script),
                 symbols=link_constants(target.image, target.platform),
                 relocatable=target.image.relocatable,
             )
@@ -166,6 +173,13 @@ class CompilerStages:
         return Inspected(Listing(executable, target.root).text, executable.size_bytes)
 
 
+@cache
+def _script(file: Path) -> "Script":
+    from compiler.link import load_script
+
+    return load_script(file)
+
+
 def _imported_files(root: Path) -> tuple[str, ...]:
     """Return the program's files from which this process has imported modules so far."""
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
@@ -185,10 +199,24 @@ def lower_in_child(
     program: "Program", options: "TargetOptions", *, want_llvm: bool = False, want_assembly: bool = False
 ) -> "LoweredObject":
     """Generate code in a child process. Raises ToolError B307 for what has no code, B302 when LLVM fails."""
-    from compiler.lower import LowerError, lower
+    return start_lowering(program, options, want_llvm=want_llvm, want_assembly=want_assembly)()
+
+
+def start_lowering(
+    program: "Program", options: "TargetOptions", *, want_llvm: bool = False, want_assembly: bool = False
+) -> "Callable[[], LoweredObject]":
+    """Start what `lower_in_child` does; the function that is returned waits for it, and is called exactly once."""
+    from compiler.lower import lower
+
+    running = child.start(lower, program, options, want_llvm=want_llvm, want_assembly=want_assembly)
+    return lambda: _finish_lowering(running)
+
+
+def _finish_lowering(running: "child.Child[LoweredObject]") -> "LoweredObject":
+    from compiler.lower import LowerError
 
     try:
-        outcome = child.call(lower, program, options, want_llvm=want_llvm, want_assembly=want_assembly)
+        return running.outcome().value
     except LowerError as error:
         where = f"{error.span.file}:{error.span.line}:{error.span.column}" if error.span else ""
         raise ToolError("B307", error.message, where=where, status=1) from None
@@ -199,7 +227,6 @@ def lower_in_child(
             fix="this is a defect of the compiler, whatever the program; report it with the program",
             status=3,
         ) from None
-    return outcome.value
 
 
 def assemble_blocks(program: "Program") -> Objects:

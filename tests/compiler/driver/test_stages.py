@@ -94,7 +94,7 @@ def test_a_partition_is_linked_and_listed() -> None:
     target = Target(ROOT, image, load_platform(ROOT, "qemu"), Profile.RELEASE)
     stages = CompilerStages()
     blocks = stages.assemble(with_block("naked\nbegin\n    nop\n    b .\n", {}))
-    lowered = stages.lower(sample(), target)
+    lowered = stages.lower(sample(), target)()
     linked = stages.link([("sample", lowered.object), *blocks], target)
     nop_and_loop = bytes.fromhex("1f2003d500000014")
     assert nop_and_loop in linked.raw
