@@ -96,11 +96,13 @@ def mixed_table() -> Program:
     return made
 
 
-BROKEN += [
-    ("that does not return can be reached", lambda: not_returning(if_(read(FLAG), [loop(None, [])]))),
-    ("return from a function that", lambda: not_returning(if_(read(FLAG), [ret()]), loop(None, []))),
-    ("does not take and give", mixed_table),
-]
+BROKEN.extend(
+    [
+        ("that does not return can be reached", lambda: not_returning(if_(read(FLAG), [loop(None, [])]))),
+        ("return from a function that", lambda: not_returning(if_(read(FLAG), [ret()]), loop(None, []))),
+        ("does not take and give", mixed_table),
+    ]
+)
 
 
 @pytest.mark.parametrize(("words", "make"), BROKEN, ids=[words for words, _ in BROKEN])
