@@ -1,15 +1,30 @@
-"""Runs one call in one way and says what it did, in a form that is the same for every way."""
+"""The four ways to run a program, and what a call does in each, in a form that can be compared."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from random import Random
 from typing import Any
 
 from compiler.host.faults import TrapError
+from compiler.host.interpreter import Interpreter
+from compiler.host.native import Native
 from compiler.host.session import Session
 from compiler.language import types as t
-from compiler.program.program import Function
+from compiler.lower import Optimisation, TargetOptions
+from compiler.program.program import Function, Program
 from tests.differential.arguments import Outcome, comparable, prepared, value
+from tests.emulated.session import Emulated
+
+
+def four_ways(program: Program) -> dict[str, Session]:
+    """The program under CPython, as native code of the host, and for AArch64 at O0 and O2."""
+    return {
+        "CPython": Interpreter(program),
+        "native": Native(program),
+        "AArch64 O0": Emulated(program, TargetOptions(optimisation=Optimisation.DEBUG, debug_info=False)),
+        "AArch64 O2": Emulated(program, TargetOptions(optimisation=Optimisation.SPEED, debug_info=False)),
+    }
 
 
 def argument_rows(random: Random, function: Function, count: int) -> list[tuple[Any, ...]]:
@@ -45,3 +60,15 @@ def same(left: Outcome, right: Outcome) -> bool:
     return (left.result, left.arguments, left.trap) == (right.result, right.arguments, right.trap) and all(
         left.statics[symbol] == right.statics[symbol] for symbol in both
     )
+
+
+def mismatches(ways: Mapping[str, Session], function: Function, rows: Iterable[tuple[Any, ...]]) -> list[str]:
+    """Calls on which the ways differ, each as a text that says what every way did."""
+    found: list[str] = []
+    for row in rows:
+        outcomes = {name: outcome(session, function, row) for name, session in ways.items()}
+        first = next(iter(outcomes.values()))
+        if not all(same(first, other) for other in outcomes.values()):
+            told = "\n".join(f"    {name:10} {what}" for name, what in outcomes.items())
+            found.append(f"{function.symbol}{row!r}:\n{told}")
+    return found
