@@ -70,6 +70,8 @@ class Arguments:
                 return self._optional(kind, value)
             case t.ResultType():
                 return self._result(kind, value)
+            case t.TupleType():
+                return tuple(self.raw(element, part) for element, part in zip(kind.elements, value, strict=True))
             case _:
                 raise HostError(f"an argument of type {kind.name} cannot be given from the host")
 
@@ -160,6 +162,8 @@ def zero(kind: t.Type) -> Any:
             return 0, 0
         case t.OptionalType() if not t.optional_is_pointer(kind):
             return zero(kind.element), False
+        case t.TupleType():
+            return tuple(zero(element) for element in kind.elements)
         case _:
             return 0
 
@@ -187,6 +191,9 @@ def result_value(space: Space, kind: t.Type, raw: Any) -> Any:
             if raw[-1]:
                 return from_number(space, kind.error, raw[-1])
             return None if len(raw) == 1 else result_value(space, kind.element, raw[0])
+        case t.TupleType():
+            parts = zip(kind.elements, raw, strict=True)
+            return tuple(result_value(space, element, part) for element, part in parts)
         case t.UntrustedType() | t.FormatType():
             return raw
         case _:

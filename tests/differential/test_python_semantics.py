@@ -1,4 +1,4 @@
-"""Arithmetic of the dialect against Python's integers: the value that Python gives, or a trap just where it does not fit.
+"""Arithmetic of the dialect against Python's integers: the value that Python gives, or a trap just where none fits.
 
 Each operation at each width runs on all pairs of edge values, in all four ways; at 8 bits on all pairs, natively. The
 expected value comes from a few lines of plain Python below, which know nothing of the compiler.
