@@ -573,7 +573,11 @@ def resolve_names(annotation: Any, namespace: Mapping[str, Any]) -> Any:
     found: tuple[Any, ...] = get_args(annotation)
     if not any(isinstance(part, str | ForwardRef) or get_args(part) for part in found):
         return annotation
-    parts = tuple(resolve_names(part, namespace) if not isinstance(part, list) else part for part in found)
+
+    def resolve(part: Any) -> Any:
+        return cast(Any, part) if isinstance(part, list) else resolve_names(part, namespace)
+
+    parts = tuple(map(resolve, found))
     if parts == found:
         return annotation
     origin: Any = get_origin(annotation)
