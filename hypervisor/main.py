@@ -14,8 +14,8 @@ from hypervisor.arch.aarch64.cpu import PartitionMode
 from hypervisor.arch.aarch64.entropy import random_number
 from hypervisor.core import loader
 from hypervisor.core.cpu import CPU_COUNT_MAX, online_count
+from hypervisor.core.idle import allow_start, run_idle
 from hypervisor.core.partition import PARTITIONS, count_in_state, name_of
-from hypervisor.core.scheduler import allow_start, run_idle
 from hypervisor.core.statistics import STATISTICS
 from hypervisor.core.vcpu import VcpuState
 from hypervisor.ffa import dispatch

@@ -1,38 +1,13 @@
-"""Which vCPU runs on a CPU: starting partitions, passing the CPU from one to another, ending the run.
+"""Passing a CPU from one vCPU to another.
 
-A CPU without work looks for a partition that was never started. When all partitions wait and no CPU runs one,
-the run is over, and one CPU ends it.
+The change itself happens in the vectors, after the handler: here it is only decided.
 """
 
 from __future__ import annotations
 
-from typing import NoReturn
-
-from compiler.language import Atomic, address_of, dsb, export, extern, sev, static, struct, u32, unreachable, wfe
-from hypervisor.arch.aarch64 import switch
-from hypervisor.core.cpu import CPUS, Cpu
-from hypervisor.core.partition import PARTITIONS, count_in_state
+from compiler.language import address_of
+from hypervisor.core.cpu import CPUS
 from hypervisor.core.vcpu import Vcpu, VcpuState
-from hypervisor.partitions.listing import PARTITION_COUNT, START_ORDER
-
-
-@struct
-class Gates:
-    """What all CPUs agree on; each goes from 0 to 1 once."""
-
-    is_open: Atomic[u32] = Atomic(0)
-    """Partitions may be started."""
-    is_ending: Atomic[u32] = Atomic(0)
-    """A CPU is ending the run."""
-
-
-GATES: Gates = static(Gates())
-
-
-@extern("end_run")
-def end_run() -> NoReturn:
-    """What the image does when nothing is left to run."""
-    unreachable()
 
 
 def current_vcpu() -> Vcpu:
@@ -54,44 +29,3 @@ def pass_cpu(source: Vcpu, state: VcpuState, target: Vcpu) -> None:
 def leave_cpu(source: Vcpu, state: VcpuState) -> None:
     """Let the CPU look for other work."""
     pass_cpu(source, state, CPUS.this().idle)
-
-
-def allow_start() -> None:
-    """Let the CPUs start partitions: all that they need is in place."""
-    GATES.is_open.store(1)
-    dsb("ishst")
-    sev()
-
-
-@export("run_idle")
-def run_idle() -> NoReturn:
-    """Find work for this CPU, for ever; its stack holds nothing that is needed."""
-    while GATES.is_open.load() == 0:
-        wfe()
-    while True:
-        vcpu = claim_startable()
-        if vcpu is not None:
-            _start(CPUS.this(), vcpu)
-        if is_finished() and GATES.is_ending.exchange(1) == 0:
-            end_run()
-        wfe()
-
-
-def claim_startable() -> Vcpu | None:
-    """The first partition, in starting order, that was never started; this CPU then owns it."""
-    for index in START_ORDER:
-        vcpu = PARTITIONS[index].vcpu
-        if vcpu.claim(VcpuState.CREATED):
-            return vcpu
-    return None
-
-
-def is_finished() -> bool:
-    """Whether every partition waits for a message or is aborted."""
-    return count_in_state(VcpuState.WAITING) + count_in_state(VcpuState.ABORTED) == PARTITION_COUNT
-
-
-def _start(cpu: Cpu, vcpu: Vcpu) -> NoReturn:
-    vcpu.hypervisor_stack = cpu.stack_top
-    cpu.current = address_of(vcpu)
-    switch.enter(vcpu)

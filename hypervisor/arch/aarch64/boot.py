@@ -8,10 +8,10 @@ from __future__ import annotations
 from compiler.language import PhysAddr, address_of, cpu_index, linker_symbol, panic, spin_hint, u64, wrapping_sub
 from hypervisor import console
 from hypervisor.arch.aarch64 import cpu, pointer_keys, psci, stacks
+from hypervisor.arch.aarch64.idle import idle_entry
 from hypervisor.arch.aarch64.mmu import install_hypervisor_table
 from hypervisor.arch.aarch64.psci import PsciError
 from hypervisor.arch.aarch64.stacks import STACK_SLOT_SIZE, STACKS_START
-from hypervisor.arch.aarch64.switch import idle_entry
 from hypervisor.core.cpu import CPU_COUNT_MAX, CPUS
 from hypervisor.memory import exact_map, pages
 from hypervisor.memory.exact_map import HYPERVISOR

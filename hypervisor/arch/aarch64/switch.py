@@ -28,7 +28,6 @@ from hypervisor.arch.aarch64.registers import (
     APIAKeyHi_EL1,
     APIAKeyLo_EL1,
 )
-from hypervisor.core import scheduler
 from hypervisor.core.vcpu import Vcpu
 from hypervisor.ffa import dispatch
 from runtime.syndrome import ExceptionClass
@@ -207,23 +206,3 @@ def resume(vcpu: Vcpu) -> NoReturn:
 def enter(vcpu: Vcpu) -> NoReturn:
     """Run a vCPU that this CPU owns, with the x0 to x7 of its context. The caller's stack is given up."""
     resume(vcpu)
-
-
-@assembly_block(
-    """
-    naked
-    call scheduler.run_idle
-    in sp
-    clobber x9, x29, x30, sp
-    begin
-        ldr     x9, [sp, #{Vcpu.hypervisor_stack}]
-        mov     sp, x9
-        mov     x29, xzr
-        mov     x30, xzr
-        b       {scheduler.run_idle}
-    """,
-    uses=(scheduler,),
-)
-def idle_entry() -> NoReturn:
-    """Where a CPU goes on, at EL2, when a partition leaves it and none takes over; SP_EL2 is the CPU's idle vCPU."""
-    unreachable()

@@ -1,0 +1,1 @@
+"""Programs of the dialect on the host, under CPython and as native code."""

@@ -1,0 +1,1 @@
+"""The FF-A call handlers, on the host."""

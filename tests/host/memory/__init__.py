@@ -1,0 +1,1 @@
+"""The memory management of the hypervisor, on the host."""
