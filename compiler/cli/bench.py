@@ -30,12 +30,13 @@ class Options:
 
 @dataclass(frozen=True)
 class Row:
-    """One measured value; it may not be above `limit` where there is one."""
+    """One measured value; it may not be above `limit` where there is one. `detail` says more about it."""
 
     name: str
     value: float
     unit: str
     limit: float | None = None
+    detail: str = ""
 
     @property
     def exceeded(self) -> bool:
@@ -63,7 +64,7 @@ def bench(
 def show_rows(rows: Sequence[Row]) -> None:
     """Print rows as a table."""
     output.show_table(
-        ["name", "value", "unit", "limit", ""],
+        ["name", "value", "unit", "limit", "", ""],
         [
             (
                 row.name,
@@ -71,6 +72,7 @@ def show_rows(rows: Sequence[Row]) -> None:
                 row.unit,
                 "" if row.limit is None else f"{row.limit:g}",
                 "" if row.limit is None else "exceeded" if row.exceeded else "ok",
+                row.detail,
             )
             for row in rows
         ],

@@ -2,13 +2,14 @@
 
 An image's name is also that of its artefacts, `build/<platform>/<name>.elf` and so on. The roots of an image are the
 exported functions of its entry modules and of all that these import. Partitions are images of their own, listed in
-hypervisor/partitions/partitions.toml; the hypervisor's image carries them in a section each.
+hypervisor/partitions/partitions.toml; the hypervisor's image carries them in a section each. The image `measure` is the
+same hypervisor with two other partitions in the places of those of the list, for `bench ffa`.
 """
 
 import importlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from compiler.driver.errors import ToolError, did_you_mean
@@ -17,6 +18,7 @@ from compiler.driver.platforms import Platform
 PARTITIONS_FILE = Path("hypervisor", "partitions", "partitions.toml")
 PARTITION_BASE = 0x1000_0000  # virtual; below 4 GiB in the half that belongs to a partition
 PARTITION_STACK_SIZE_BYTES = 0x4000
+MEASURING_PARTITIONS = ("measure_ask", "measure_serve")  # as many as the list has, in its order of names
 PANIC_ENTRY = "hypervisor.arch.aarch64.vectors.enter_panic"
 STACKS_MODULE = "hypervisor.arch.aarch64.stacks"  # has the sizes of the hypervisor's stacks, in bytes
 
@@ -53,7 +55,13 @@ def all_images(root: Path) -> tuple[Image, ...]:
         partitions=partitions,
         other_stacks=((PANIC_ENTRY, "PANIC_STACK_SIZE"),),
     )
-    return (hypervisor, *map(_partition_image, partitions))
+    measure = replace(
+        hypervisor,
+        name="measure",
+        description="the hypervisor, with the partitions of bench ffa",
+        partitions=MEASURING_PARTITIONS,
+    )
+    return (hypervisor, measure, *map(_partition_image, (*partitions, *MEASURING_PARTITIONS)))
 
 
 def find_image(root: Path, name: str) -> Image:

@@ -24,18 +24,18 @@ def test_rows_limits_and_json(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     options: list[Options] = []
-    use(monkeypatch, [Row("clean build", 1.25, "s", 5.0), Row("size", 1234567, "bytes")], options)
+    use(monkeypatch, [Row("clean build", 1.25, "s", 5.0), Row("size", 1234567, "bytes", detail="as ELF")], options)
     assert app.run(["bench", "x", "--json", str(tmp_path / "x.json"), "-v", "--", "--seed", "1"]) == 0
     assert options == [Options(verbose=True, arguments=("--seed", "1"))]
     assert json.loads((tmp_path / "x.json").read_text()) == [
-        {"name": "clean build", "value": 1.25, "unit": "s", "limit": 5.0},
-        {"name": "size", "value": 1234567, "unit": "bytes", "limit": None},
+        {"name": "clean build", "value": 1.25, "unit": "s", "limit": 5.0, "detail": ""},
+        {"name": "size", "value": 1234567, "unit": "bytes", "limit": None, "detail": "as ELF"},
     ]
     lines = capsys.readouterr().out.splitlines()
     assert [line.split() for line in lines[:3]] == [
         ["name", "value", "unit", "limit"],
         ["clean", "build", "1.25", "s", "5", "ok"],
-        ["size", "1,234,567", "bytes"],
+        ["size", "1,234,567", "bytes", "as", "ELF"],
     ]
 
 
