@@ -259,6 +259,8 @@ def check_layout(kind: Type) -> None:
     inner = getattr(kind, "element", None)
     if isinstance(inner, Type):
         check_layout(inner)
+        if isinstance(kind, ArrayType | SliceType) and not has_variables(inner):
+            _demand_stored(inner, kind)
     if isinstance(kind, StructType):
         try:
             _ = kind.layout
@@ -268,3 +270,11 @@ def check_layout(kind: Type) -> None:
             raise AnnotationError(f"struct {kind.name} contains itself") from error
         except Exception as error:
             raise AnnotationError(f"struct {kind.name}: {type(error).__name__}: {error}") from error
+
+
+def _demand_stored(inner: Type, kind: Type) -> None:
+    """Elements of arrays and slices lie in memory."""
+    try:
+        _ = inner.size
+    except BuildError as error:
+        raise AnnotationError(f"{kind.name}: {error}, so it cannot be an element") from error
