@@ -21,11 +21,11 @@ class ExitBlock:
 
 @assembly_block(
     """
+    inline
     in x0 = operation, x1 = parameters
     out x0
     begin
         hlt     #0xf000
-        ret
     """
 )
 def call_host(operation: u64, parameters: Ptr[ExitBlock]) -> u64:

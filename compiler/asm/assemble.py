@@ -276,16 +276,28 @@ class _Assembler:
         if not header.inline:
             return
         place = Place(self._source.first_line, 1)
+        allowed: list[Item] = []
         for _, (item, match, _) in sorted(self._output.matches.items()):
             effects = match.form.effects
             if effects & {"call", "ret"} or match.form.mnemonic.startswith("eret"):
                 self._reporter.error("A310", item.place, f"an inline block may not contain {item.statement.mnemonic}")
+            else:
+                allowed.append(item)
         if self._output.relocations or header.calls:
             self._reporter.error("A310", place, "an inline block may not refer to symbols")
         if stack:
             self._reporter.error("A310", place, f"an inline block may not use the stack, this one uses {stack} bytes")
         if self._output.data_ranges:
             self._reporter.error("A310", place, "an inline block may not hold data")
+        if "x30" in header.input_resources | header.output_resources | header.clobbers:
+            self._reporter.error("A310", place, "an inline block may not use x30: only a call would set it")
+        if len(allowed) > 1:
+            self._reporter.error(
+                "A310",
+                allowed[1].place,
+                f"an inline block is one instruction, this one has {len(allowed)}",
+                fix="leave out `inline` and end it with ret: then it is called",
+            )
 
     def _block(self, header: BlockHeader, symbols: dict[str, str], stack: int, flow: DataFlow) -> AssembledBlock:
         source, output = self._source, self._output

@@ -42,8 +42,8 @@ class AssembledBlock:
     `code` starts at an address that is a multiple of `alignment`. `lines` maps byte offsets to lines of `file`, in
     offset order. `labels` has every named label, `exports` those of the `global` lines. `calls` are the link symbols
     that the block refers to. `data_ranges` are the half-open byte ranges that hold no instructions. `stack_bytes` is
-    the deepest the block itself moves the stack pointer. An `inline` block is position independent and has no
-    relocations: its `inline_words` may replace the call of it; `code` is the same as a function, with a RET added.
+    the deepest the block itself moves the stack pointer. An `inline` block is one instruction without
+    relocations: `inline_word`, which replaces calls of it; `code` is the same as a function, with a RET added.
     """
 
     name: str
@@ -74,6 +74,6 @@ class AssembledBlock:
         return tuple(int.from_bytes(self.code[i : i + 4], "little") for i in range(0, whole, 4))
 
     @property
-    def inline_words(self) -> tuple[int, ...]:
-        """The words of an inline block without the RET of its function form."""
-        return self.words[:-1]
+    def inline_word(self) -> int:
+        """The instruction of an inline block, without the RET of its function form."""
+        return self.words[0]

@@ -5,9 +5,7 @@ from collections.abc import Iterable
 from compiler.asm.block import AssembledBlock
 from compiler.asm.dwarf import PlacedBlock, write_debug_sections
 from compiler.asm.elf import SHF_ALLOC, SHF_EXECINSTR, STB_GLOBAL, STT_FUNC, ObjectWriter
-
-INLINE_LIST_SECTION = ".tantalum.inline"
-"""Not loaded: the symbol names of the inline blocks, each ended by a zero byte."""
+from compiler.link.elf import INLINE_LIST_SECTION, SHF_EXCLUDE
 
 
 def _place(writer: ObjectWriter, block: AssembledBlock) -> PlacedBlock:
@@ -44,5 +42,7 @@ def write_object(blocks: Iterable[AssembledBlock], *, directory: str = ".") -> b
     write_debug_sections(writer, placed, directory)
     inline = [item.block.name for item in placed if item.block.inline]
     if inline:
-        writer.add_section(INLINE_LIST_SECTION).data += b"".join(name.encode() + b"\0" for name in inline)
+        writer.add_section(INLINE_LIST_SECTION, flags=SHF_EXCLUDE).data += b"".join(
+            name.encode() + b"\0" for name in inline
+        )
     return writer.finish()

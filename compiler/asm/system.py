@@ -105,6 +105,8 @@ def _register_access(
         (match.writes if reading else match.reads).add(transfer.resource)
     if register.encoding == _NZCV:
         (match.reads if reading else match.writes).add("nzcv")
+    if register.name in ("RNDR", "RNDRRS"):
+        match.writes.add("nzcv")  # DDI 0487, D23.2.148: Z tells that there was no number
     if register.encoding == _SPSEL and not reading:
         match.writes.add("sp")
     return match

@@ -1,4 +1,4 @@
-"""Links relocatable objects by a linker script into an image: resolve, collect, lay out, relocate, write.
+"""Links relocatable objects by a linker script into an image: resolve, inline, collect, lay out, relocate, write.
 
 Invariants: all problems of a link are reported at once; equal inputs give equal bytes; what stays unresolved in live
 code is an error that names the function and, where there is DWARF, the source line.
@@ -14,6 +14,7 @@ from compiler.link import elf, relocate, relr
 from compiler.link.dwarf_lines import DwarfError, LineTable, decode_line_table
 from compiler.link.elf import R
 from compiler.link.image import Contribution, LinkedImage, Section, Symbol
+from compiler.link.inline import replace_calls
 from compiler.link.layout import Layout, LayoutEngine, OutputSection, input_address
 from compiler.link.problems import LinkError, ProblemList
 from compiler.link.reader import InputSection, InputSymbol, ObjectFile, read_object
@@ -97,6 +98,7 @@ class _Link:
 
     def run(self) -> LinkedImage:
         self._check_roots()
+        replace_calls(self._files, self._definitions.objects, self._problems)
         roots = [name for name in (self._entry, *self._keep) if name is not None]
         collect_garbage(self._files, self._script, self._definitions, roots)
         if self._relocatable:

@@ -40,6 +40,14 @@ class InputSection:
             (offset, info >> 32, info & 0xFFFFFFFF, addend) for offset, info, addend in elf.RELA.iter_unpack(self.rela)
         ]
 
+    def replace(self, data: bytes, relocations: list[Relocation]) -> None:
+        """Gives the section other contents of the same size."""
+        self.data = data
+        self.rela = b"".join(
+            elf.RELA.pack(offset, index << 32 | number, addend) for offset, index, number, addend in relocations
+        )
+        self.relocations = relocations
+
     @property
     def is_allocated(self) -> bool:
         """Whether the section occupies memory when the image runs."""

@@ -10,12 +10,12 @@ from hypervisor.ffa.message import Message, MessageRegisters, low
 
 @assembly_block(
     """
+    inline
     in x0 = x0, x1 = x1, x2 = x2, x3 = x3, x4 = x4, x5 = x5, x6 = x6, x7 = x7
     out x0, x1, x2, x3, x4, x5, x6, x7
     clobber x8..x17, memory
     begin
         svc     #0
-        ret
     """
 )
 def supervisor_call(x0: u64, x1: u64, x2: u64, x3: u64, x4: u64, x5: u64, x6: u64, x7: u64) -> MessageRegisters:

@@ -28,10 +28,11 @@ SEQUENCE: Sequence = static(Sequence())
 
 @assembly_block(
     """
+    inline
     out x0
+    clobber nzcv
     begin
         mrs     x0, RNDR
-        ret
     """
 )
 def read_generator() -> u64:

@@ -29,12 +29,12 @@ class PsciError(ErrorEnum):
 
 @assembly_block(
     """
+    inline
     in x0 = function, x1 = first, x2 = second, x3 = third
     out x0
     clobber x1..x17, memory
     begin
         smc     #0
-        ret
     """
 )
 def smc(function: u64, first: u64, second: u64, third: u64) -> u64:

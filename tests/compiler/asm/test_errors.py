@@ -473,7 +473,18 @@ begin
         """sample.py:1:1: error[A310]: an inline block may not refer to symbols
 sample.py:3:6: error[A306]: call handle is declared, but the block never uses it
   fix: remove it from the call line
+sample.py:7:2: error[A310]: an inline block is one instruction, this one has 2
+  fix: leave out `inline` and end it with ret: then it is called
 sample.py:8:2: error[A310]: an inline block may not contain ret""",
+    ),
+    "inline with the link register": (
+        """inline
+in x30
+out x0
+begin
+ mov x0, x30
+""",
+        """sample.py:1:1: error[A310]: an inline block may not use x30: only a call would set it""",
     ),
 }
 
