@@ -1,4 +1,4 @@
-"""Translation tables against a dictionary of pages: random maps, both engines, all regimes, errors."""
+"""Translation tables against a dictionary of pages: random maps, all regimes, errors; on the host and for AArch64."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from compiler.check import check_program
 from compiler.host import Interpreter, Session
 from compiler.host.native import Native
 from compiler.language import PhysAddr
+from compiler.lower import TargetOptions
+from compiler.program.program import Program
 from hypervisor.arch.aarch64.walk import walk
 from hypervisor.memory import page_table, pages
 from hypervisor.memory.descriptors import Access, Regime
 from hypervisor.memory.page_table import AddressSpace
 from hypervisor.memory.pages import PAGE_COUNT, MapError
+from tests.emulated.session import Emulated
 
 PAGE = 0x1000
 LARGE_BLOCK = 1 << 30
@@ -34,7 +37,12 @@ ENTRIES: list[Callable[..., object]] = [
 PROGRAM = check_program(ENTRIES, name="page_tables")
 
 
-@pytest.fixture(params=[Interpreter, Native], ids=["cpython", "native"])
+def emulated(program: Program) -> Session:
+    """Compiled for AArch64, with the assembly block of the walk in place of its twin."""
+    return Emulated(program, TargetOptions())
+
+
+@pytest.fixture(params=[Interpreter, Native, emulated], ids=["cpython", "native", "aarch64"])
 def session(request: pytest.FixtureRequest) -> Iterator[Session]:
     engine: Callable[..., Session] = request.param
     with engine(PROGRAM) as made:
