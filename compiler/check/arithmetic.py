@@ -15,7 +15,7 @@ from compiler.check.constants import adapt, describe, fits, int_constant, is_pla
 from compiler.check.context import FunctionChecker
 from compiler.check.flow import ERROR
 from compiler.check.names import untested
-from compiler.check.values import Abandon, Known, Result, Value, value_type
+from compiler.check.values import Abandon, Known, Result, Value, integer_hint, value_type
 from compiler.language.types import (
     U64,
     BitsType,
@@ -63,7 +63,7 @@ _LARGEST_SHIFT = 4096
 
 def binary(fn: FunctionChecker, node: ast.BinOp, expected: Type | None) -> Result:
     """`left op right`."""
-    hint = expected if isinstance(expected, IntType) else None
+    hint = integer_hint(expected)
     left = fn.expression(node.left, hint)
     if isinstance(left, Value) and isinstance(left.type, IntType):
         hint = left.type
@@ -301,7 +301,7 @@ def _distinct(fn: FunctionChecker, op: BinaryOp, left: Result, right: Result, no
 
 def unary(fn: FunctionChecker, node: ast.UnaryOp, expected: Type | None) -> Result:
     """`-x`, `~x`, `+x`; `not x` is a condition."""
-    operand = fn.expression(node.operand, expected)
+    operand = fn.expression(node.operand, integer_hint(expected))
     if isinstance(operand, Known):
         return _fold_unary(fn, node, operand)
     value = fn.run_time(operand, node.operand)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import difflib
+import inspect
 import types as python_types
 from dataclasses import replace
 from typing import Any, NoReturn, cast, get_origin
@@ -14,7 +15,7 @@ from compiler.check.constants import describe, int_constant
 from compiler.check.context import FunctionChecker
 from compiler.check.flow import ERROR, Variable
 from compiler.check.values import Abandon, Bound, Fresh, Known, Result, Value, class_of, may_refer, value_type
-from compiler.language.bitfields import Bits
+from compiler.language.bitfields import Bit, Bits
 from compiler.language.enums import EnumBase
 from compiler.language.errors import BuildError
 from compiler.language.memory import StaticObject
@@ -295,12 +296,12 @@ def pointer_place(value: Value) -> places.Place:
 
 
 def bit_field(fn: FunctionChecker, value: Value, kind: BitsType, node: ast.Attribute) -> Value:
-    """A field of a Bits value: a bool for one bit, a number for more."""
+    """A field of a Bits value: a bool for a `bit`, a number for `bits`."""
     high, low = kind.fields[node.attr]
     base = kind.base
     held = value_type(base)
     span = fn.span(node)
-    if high == low:
+    if isinstance(inspect.getattr_static(kind.cls, node.attr), Bit):
         mask = int_constant(base, 1 << low)
         masked = Binary(BinaryOp.AND, value.node, mask, held, Overflow.PROVEN, span)
         return Value(BOOL, Compare(CompareOp.NE, masked, int_constant(base, 0)))

@@ -12,7 +12,7 @@ from compiler.check.constants import adapt, describe, int_constant, is_plain_int
 from compiler.check.context import FunctionChecker
 from compiler.check.expressions import bool_to_int
 from compiler.check.names import length
-from compiler.check.values import Fresh, Known, Result, Value, int_value_type, value_type
+from compiler.check.values import Fresh, Known, Result, Value, int_value_type, integer_hint, value_type
 from compiler.language import integers
 from compiler.language.types import (
     U64,
@@ -52,10 +52,11 @@ def arguments(fn: FunctionChecker, node: ast.Call, count: int, name: str) -> lis
 
 def integer(fn: FunctionChecker, tree: ast.expr, expected: Type | None, name: str) -> Value:
     """An operand that must be an integer."""
-    result = fn.expression(tree, expected)
+    hint = integer_hint(expected)
+    result = fn.expression(tree, hint)
     if is_plain_int(result):
         assert isinstance(result, Known)
-        kind = expected if isinstance(expected, IntType) else U64
+        kind = hint or U64
         return Value(kind, int_constant(kind, adapt(fn, result, kind, tree)))
     value = fn.run_time(result, tree)
     if not isinstance(value.type, IntType):
@@ -65,7 +66,7 @@ def integer(fn: FunctionChecker, tree: ast.expr, expected: Type | None, name: st
 
 def _pair(fn: FunctionChecker, node: ast.Call, expected: Type | None, name: str) -> tuple[Any, Any, IntType]:
     left_tree, right_tree = arguments(fn, node, 2, name)
-    hint = expected if isinstance(expected, IntType) else None
+    hint = integer_hint(expected)
     left = fn.expression(left_tree, hint)
     right = fn.expression(right_tree, left.type if isinstance(left, Value) else hint)
     if is_plain_int(left) and is_plain_int(right):
@@ -94,8 +95,7 @@ def _binary(op: BinaryOp, overflow: Overflow) -> Rule:
 
 def _checked(op: BinaryOp) -> Rule:
     def rule(fn: FunctionChecker, node: ast.Call, expected: Type | None) -> Result:
-        hint = expected.element if isinstance(expected, OptionalType) else expected
-        left, right, kind = _pair(fn, node, hint, ast.unparse(node.func))
+        left, right, kind = _pair(fn, node, expected, ast.unparse(node.func))
         optional = OptionalType(f"{kind.name} | None", kind)
         pair = value_types.Tuple((int_value_type(kind), value_types.BOOL))
         return Value(optional, CheckedBinary(op, left, right, pair, fn.span(node)))
@@ -186,7 +186,7 @@ def _extreme(op: BinaryOp) -> Rule:
         name = op.value
         if len(node.args) < 2 or node.keywords:
             fn.fail("E0308", f"{name}() takes two or more integers", node)
-        results = [fn.expression(tree, expected) for tree in node.args]
+        results = [fn.expression(tree, integer_hint(expected)) for tree in node.args]
         if all(isinstance(result, Known) for result in results):
             function = builtins.min if op is BinaryOp.MIN else builtins.max
             return Known(function(result.object for result in results if isinstance(result, Known)))

@@ -149,6 +149,13 @@ def int_value_type(kind: IntType) -> value_types.Int:
     return _INTS[kind.bits, kind.signed]
 
 
+def integer_hint(expected: Type | None) -> IntType | None:
+    """The integer type that an operand's literals adapt to where the whole expression is expected to be `expected`."""
+    if isinstance(expected, OptionalType | ResultType):
+        return integer_hint(expected.element)
+    return expected if isinstance(expected, IntType) else None
+
+
 def value_type(kind: Type) -> value_types.ValueType:
     """How a value of a source type is held."""
     if isinstance(kind, IntType):
