@@ -17,8 +17,9 @@ from compiler.cli.build import (
 from compiler.cli.progress import PhaseDisplay
 from compiler.cli.rejection import DiagnosticsForm, shown
 from compiler.driver import runner
-from compiler.driver.images import DEFAULT_IMAGE
+from compiler.driver.images import DEFAULT_IMAGE, alias_offset
 from compiler.driver.paths import ROOT
+from compiler.driver.pipeline import BuildResult
 from compiler.driver.stages import Profile
 from compiler.driver.timing import PhaseLog
 
@@ -43,5 +44,14 @@ def run_image(
     if verbose:
         output.say(f"$ {shlex.join(command)}", "dim")
     if gdb:
-        output.say(f"waiting for a debugger; in another terminal: {shlex.join(runner.gdb_command(elf))}")
+        output.say(debugger_hint(result))
     return runner.run(command, timeout)
+
+
+def debugger_hint(result: BuildResult) -> str:
+    """Say how to attach gdb to the image that waits, with the symbols of the partitions inside."""
+    image = result.target.image
+    elf = result.artefacts["elf"].relative_to(ROOT)
+    partitions = [elf.with_name(f"{name}.elf") for name in image.partitions]
+    command = shlex.join(runner.gdb_command(elf, alias_offset(image), partitions))
+    return f"waiting for a debugger; in another terminal, in the folder of build.py:\n  {command}"

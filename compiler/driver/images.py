@@ -17,9 +17,11 @@ from compiler.driver.platforms import Platform
 
 PARTITIONS_FILE = Path("hypervisor", "partitions", "partitions.toml")
 PARTITION_BASE = 0x1000_0000  # virtual; below 4 GiB in the half that belongs to a partition
+PARTITION_DISTANCE = 0x100_0000  # each has addresses of its own, so that a debugger can tell partitions apart
 PARTITION_STACK_SIZE_BYTES = 0x4000
 MEASURING_PARTITIONS = ("measure_ask", "measure_serve")  # as many as the list has, in its order of names
 PANIC_ENTRY = "hypervisor.arch.aarch64.vectors.enter_panic"
+LINEAR_MAP_MODULE = "hypervisor.memory.linear_map"  # says where the hypervisor runs
 STACKS_MODULE = "hypervisor.arch.aarch64.stacks"  # has the sizes of the hypervisor's stacks, in bytes
 
 
@@ -27,7 +29,8 @@ STACKS_MODULE = "hypervisor.arch.aarch64.stacks"  # has the sizes of the hypervi
 class Image:
     """One image. `level` names the exception level and world that it is entered in; `relocatable` ones run at any
     address, and apply the relocations of their pointers themselves. `other_stacks`: functions that put a stack into SP
-    that is not the ordinary one, each with the constant of the linker script that is its size."""
+    that is not the ordinary one, each with the constant of the linker script that is its size. `partition_base`: where
+    a partition runs, a virtual address."""
 
     name: str
     description: str
@@ -37,6 +40,7 @@ class Image:
     relocatable: bool = False
     partitions: tuple[str, ...] = ()
     other_stacks: tuple[tuple[str, str], ...] = ()
+    partition_base: int = PARTITION_BASE
 
 
 DEFAULT_IMAGE = "hypervisor"  # what `run` boots: the fullest stack there is
@@ -61,7 +65,8 @@ def all_images(root: Path) -> tuple[Image, ...]:
         description="the hypervisor, with the partitions of bench ffa",
         partitions=MEASURING_PARTITIONS,
     )
-    return (hypervisor, measure, *map(_partition_image, (*partitions, *MEASURING_PARTITIONS)))
+    programs = (*partitions, *MEASURING_PARTITIONS)
+    return (hypervisor, measure, *(_partition_image(name, index) for index, name in enumerate(programs)))
 
 
 def find_image(root: Path, name: str) -> Image:
@@ -76,7 +81,7 @@ def find_image(root: Path, name: str) -> Image:
 def link_constants(image: Image, platform: Platform) -> Mapping[str, int]:
     """Return what the image's linker script wants to know."""
     if image.level == "EL0":
-        return {"PARTITION_BASE": PARTITION_BASE, "STACK_SIZE": PARTITION_STACK_SIZE_BYTES}
+        return {"PARTITION_BASE": image.partition_base, "STACK_SIZE": PARTITION_STACK_SIZE_BYTES}
     stacks = importlib.import_module(STACKS_MODULE)
     return {
         "IMAGE_BASE": platform.image_base,
@@ -86,13 +91,19 @@ def link_constants(image: Image, platform: Platform) -> Mapping[str, int]:
     }
 
 
-def _partition_image(name: str) -> Image:
+def alias_offset(image: Image) -> int:
+    """Return how far above its linked addresses an image may run; 0 when it stays where it is."""
+    return int(importlib.import_module(LINEAR_MAP_MODULE).UPPER_HALF) if image.relocatable else 0
+
+
+def _partition_image(name: str, index: int) -> Image:
     return Image(
         name=name,
         description="a partition",
         level="EL0",
         entry_modules=(f"hypervisor.partitions.{name}",),
         linker_script=Path("linker_scripts", "partition.ld"),
+        partition_base=PARTITION_BASE + index * PARTITION_DISTANCE,
     )
 
 

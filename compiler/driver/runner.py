@@ -13,10 +13,13 @@ from pathlib import Path
 
 from compiler.driver import debian
 from compiler.driver.errors import ToolError
+from compiler.driver.paths import ROOT
 from compiler.driver.platforms import Platform
 
 STATUS_TIMEOUT = 124  # as coreutils' timeout has it
 GDB_PORT = 1234
+GDB_CPU = {"max": "max,pauth=off"}
+"""What a CPU model becomes for gdb, which cannot take the authentication codes out of return addresses on QEMU"""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ def run_command(platform: Platform, elf: Path, raw: Path, options: RunOptions) -
     if platform.runner.kind == "fvp":
         raise _by_hand(platform, raw)
     command = [platform.runner.program, "-machine", platform.runner.machine]
-    command += ["-cpu", options.cpu or platform.runner.cpu, "-smp", str(options.cpu_count)]
+    cpu = platform.runner.cpu
+    command += ["-cpu", options.cpu or (GDB_CPU.get(cpu, cpu) if options.gdb else cpu), "-smp", str(options.cpu_count)]
     command += ["-m", f"{platform.dram_size_bytes >> 20}M"]
     command += ["-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot"]
     command += ["-semihosting-config", "enable=on,target=native"]
@@ -54,18 +58,25 @@ def run_command(platform: Platform, elf: Path, raw: Path, options: RunOptions) -
     return [*command, *platform.runner.arguments, "-kernel", str(elf)]
 
 
-def gdb_command(elf: Path) -> list[str]:
-    """Return the command that attaches a debugger to an image started with `gdb`."""
-    return ["gdb-multiarch", "-ex", f"target remote :{GDB_PORT}", str(elf)]
+def gdb_command(elf: Path, alias_offset: int = 0, partitions: Sequence[Path] = ()) -> list[str]:
+    """Return the command that attaches a debugger to an image started with `gdb`.
+
+    `alias_offset`: how far above the addresses of its file an image runs once it has switched its MMU on; breakpoints
+    then stand at both. `partitions`: the ELF files of the partitions inside.
+    """
+    files = [f"{elf} -o {alias_offset:#x}"] if alias_offset else []
+    symbols = [part for file in (*files, *partitions) for part in ("-ex", f"add-symbol-file {file}")]
+    return ["gdb-multiarch", "-ex", "set confirm off", *symbols, "-ex", f"target remote :{GDB_PORT}", str(elf)]
 
 
 def run(command: Sequence[str], timeout_seconds: float | None) -> int:
-    """Run the command with its console on our terminal; return its status, STATUS_TIMEOUT when it was
-    stopped.
+    """Run the command in the checkout's folder, with its console on our terminal.
+
+    Returns its status, STATUS_TIMEOUT when it was stopped.
     """
     if shutil.which(command[0]) is None:
         debian.require(["run"], "running an image")
-    with subprocess.Popen(command) as process:
+    with subprocess.Popen(command, cwd=ROOT) as process:
         try:
             status = process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:

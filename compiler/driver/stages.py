@@ -4,6 +4,7 @@ This is the one place where the driver calls the compiler proper. A stage import
 called, so that commands that compile nothing pay for nothing.
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -127,7 +128,8 @@ class CompilerStages:
         from compiler.check import check_program
 
         os.environ["TANTALUM_PLATFORM"] = target.platform.name  # read by hypervisor.platform as it is imported
-        program = check_program([], name=target.image.name, modules=target.image.entry_modules)
+        with contextlib.chdir(target.root):  # files are named as seen from here, wherever the command was typed
+            program = check_program([], name=target.image.name, modules=target.image.entry_modules)
         return Checked(program, _imported_files(target.root))
 
     def lower(self, program: "Program", target: Target) -> "Callable[[], LoweredObject]":

@@ -11,17 +11,8 @@ from pathlib import Path
 from compiler.cli import output
 from compiler.cli.bench import Options, Row
 from compiler.driver.errors import ToolError
-from compiler.driver.paths import ROOT
+from tests.checkout import copy_sources
 
-COPIED = (
-    "build.py",
-    "compiler",
-    "hypervisor",
-    "runtime",
-    "linker_scripts",
-    "requirements.lock",
-    "requirements-test.lock",
-)
 CHANGED_FILE = Path("hypervisor", "main.py")
 REPETITIONS = 5
 
@@ -30,7 +21,7 @@ def run(options: Options) -> list[Row]:
     """Measure in a temporary copy of the sources that shares this checkout's .venv."""
     with tempfile.TemporaryDirectory(prefix="tantalum-bench-") as folder:
         root = Path(folder)
-        _copy_sources(root)
+        copy_sources(root)
         clean: list[float] = []
         changed: list[float] = []
         unchanged: list[float] = []
@@ -47,16 +38,6 @@ def run(options: Options) -> list[Row]:
         Row("build after a one-line change", statistics.median(changed), "s", 2.0),
         Row("build with nothing to do", statistics.median(unchanged), "s", 0.5),
     ]
-
-
-def _copy_sources(root: Path) -> None:
-    for name in COPIED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, root / name)
-        else:
-            shutil.copy2(source, root / name)
-    (root / ".venv").symlink_to(ROOT / ".venv")
 
 
 def _change_one_line(file: Path, number: int) -> None:

@@ -50,6 +50,12 @@ def hypervisor(profile: Profile = Profile.RELEASE) -> Path:
 
 
 @cache
+def partition(name: str, profile: Profile = Profile.RELEASE) -> Path:
+    """The ELF file of a partition that the hypervisor carries."""
+    return _build(find_image(ROOT, name), profile)
+
+
+@cache
 def test_image(name: str) -> Path:
     """The ELF file of the image that `tests/boot/images/<name>.py` is the entry module of."""
     image = Image(
