@@ -10,7 +10,6 @@ from compiler.language import (
     Ptr,
     Slice,
     Value,
-    VirtAddr,
     i8,
     i32,
     i64,
@@ -21,7 +20,7 @@ from compiler.language import (
     u8,
     u64,
 )
-from runtime.text import TextBuffer
+from runtime.text import SPACE, TextBuffer, render
 
 TEXT_START = linker_symbol("__text_start")
 TABLE_START = linker_symbol("__line_table_start")
@@ -67,8 +66,8 @@ class Cursor:
     saved_line: u64 = 0
 
 
-def line_table() -> Slice[u8]:
-    """The table's bytes."""
+def own_table() -> Slice[u8]:
+    """The table of the program that this is part of."""
     return slice_of(Ptr[u8].at(TABLE_START.address()), TABLE_END.address() - TABLE_START.address())
 
 
@@ -80,16 +79,21 @@ def little_endian(table: Slice[u8], offset: u64, size: u64) -> u64:
     return value
 
 
-def find_location(table: Slice[u8], address: VirtAddr) -> Value[Location] | None:
-    """Where an instruction comes from; None where the table does not tell."""
-    text_start = TEXT_START.address()
-    if len(table) < HEADER_SIZE or address < text_start or little_endian(table, 0, 4) != MAGIC:
-        return None
-    return locate(table, (address - text_start) // 4)
+def put_location(buffer: TextBuffer, table: Slice[u8], instruction: u64) -> None:
+    """Append function, file and line of an instruction, each after a space; nothing where the table does not tell."""
+    location = locate(table, instruction)
+    if location is not None:
+        buffer.put(SPACE)
+        put_text(buffer, table, location.name)
+        buffer.put(SPACE)
+        put_text(buffer, table, location.file)
+        render(buffer, f":{location.line}")
 
 
 def locate(table: Slice[u8], instruction: u64) -> Value[Location] | None:
     """The location of the instruction with this index, counted from the start of the text."""
+    if len(table) < HEADER_SIZE or little_endian(table, 0, 4) != MAGIC:
+        return None
     function_count = little_endian(table, 4, 4)
     index = _last_function_up_to(table, function_count, instruction)
     if index is None:

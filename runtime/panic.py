@@ -21,9 +21,8 @@ from compiler.language import (
     u64,
     unreachable,
 )
-from runtime import syndrome, trap_table
+from runtime import line_table, syndrome, trap_table
 from runtime.console import console_write, log_unlocked
-from runtime.line_table import TEXT_START, find_location, line_table, put_text
 from runtime.panic_frame import PanicFrame
 from runtime.syndrome import ExceptionClass
 from runtime.text import TextBuffer, render
@@ -36,6 +35,7 @@ BACKTRACE_DEPTH_MAX = 32
 ADDRESS_BITS = 39
 """Above them a return address may hold an authentication code."""
 FRAME_ALIGNMENT = 16
+INSTRUCTION_SIZE = 4
 SPACE = ord(" ")
 NEWLINE = ord("\n")
 
@@ -55,7 +55,7 @@ def report_exception(frame: PanicFrame) -> NoReturn:
     log_unlocked("")
     print_reason(frame)
     print_location("  at", VirtAddr(frame.program_counter))
-    print_location("  x30", strip(frame.x[30]) - 4)
+    print_location("  x30", strip(frame.x[30]) - INSTRUCTION_SIZE)
     print_registers(frame)
     print_backtrace(frame)
     stop_machine(PANIC_STATUS)
@@ -82,7 +82,7 @@ def print_reason(frame: PanicFrame) -> None:
 def print_failed_check(frame: PanicFrame) -> None:
     """The words of the check whose BRK was executed, and its place in the source."""
     number = truncate(u16, frame.syndrome)
-    check = trap_table.find_check(number)
+    check = trap_table.find_check(trap_table.TABLE.address(), number)
     if check is None:
         log_unlocked(f"PANIC on CPU {cpu_index()}: brk {number:#x}")
     else:
@@ -99,14 +99,9 @@ def print_location(prefix: str, address: VirtAddr) -> None:
     """A line with an address and the function, file and line it belongs to."""
     buffer = TextBuffer()
     render(buffer, f"{prefix} {address.raw:#018x}")
-    table = line_table()
-    location = find_location(table, address)
-    if location is not None:
-        buffer.put(SPACE)
-        put_text(buffer, table, location.name)
-        buffer.put(SPACE)
-        put_text(buffer, table, location.file)
-        render(buffer, f":{location.line}")
+    start = line_table.TEXT_START.address()
+    if address >= start:
+        line_table.put_location(buffer, line_table.own_table(), (address - start) // INSTRUCTION_SIZE)
     buffer.put(NEWLINE)
     console_write(buffer.written())
 
@@ -145,7 +140,7 @@ def print_backtrace(frame: PanicFrame) -> None:
         pair = Ptr[u64].at(VirtAddr(record))
         if pair[1] == 0:
             return
-        print_location("   ", strip(pair[1]) - 4)
+        print_location("   ", strip(pair[1]) - INSTRUCTION_SIZE)
         lowest = record + 1
         record = pair[0]
 
@@ -160,4 +155,4 @@ def is_frame_record(record: u64, lowest: u64) -> bool:
 def strip(address: u64) -> VirtAddr:
     """A return address without its authentication code: the upper bits are those of all text."""
     mask: u64 = (1 << ADDRESS_BITS) - 1
-    return VirtAddr(TEXT_START.address().raw & ~mask | address & mask)
+    return VirtAddr(line_table.TEXT_START.address().raw & ~mask | address & mask)

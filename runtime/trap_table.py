@@ -39,9 +39,8 @@ class FailedCheck:
     line: u32
 
 
-def find_check(number: u16) -> Value[FailedCheck] | None:
-    """The check with this number; None where the table has none."""
-    start = TABLE.address()
+def find_check(start: VirtAddr, number: u16) -> Value[FailedCheck] | None:
+    """The check with this number in the table at `start`; None where the table has none."""
     header = Ptr[Header].at(start).value
     entries = slice_of(Ptr[Entry].at(start + 8), header.entry_count)
     for entry in entries:

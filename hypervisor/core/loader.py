@@ -7,11 +7,12 @@ The images were linked by the same build and are trusted to be well-formed, but 
 
 from __future__ import annotations
 
-from compiler.language import PhysAddr, Ptr, linker_symbol, struct, u32, u64
+from compiler.language import PhysAddr, Ptr, address_of, linker_symbol, u64
 from hypervisor.arch.aarch64 import cpu
 from hypervisor.arch.aarch64.cpu import PartitionMode
 from hypervisor.arch.aarch64.entropy import random_number
 from hypervisor.core.partition import PARTITIONS, Partition, PartitionId
+from hypervisor.core.partition_image import MAGIC, ImageHeader
 from hypervisor.memory import page_table, pages
 from hypervisor.memory.descriptors import Access, Regime
 from hypervisor.memory.linear_map import to_physical, to_virtual
@@ -21,26 +22,8 @@ from hypervisor.partitions.listing import IDS
 
 PARTITIONS_START = linker_symbol("__partitions_start")
 PARTITIONS_END = linker_symbol("__partitions_end")
-MAGIC = 0x4C544E54
 IDENTIFIER_SHIFT = 48
 """Position of the ASID in TTBR0_EL2 and of the VMID in VTTBR_EL2."""
-
-
-@struct
-class ImageHeader:
-    """The first bytes of a partition's image; it begins with the entry point's branch. Offsets are from its start."""
-
-    branch: u32
-    magic: u32
-    base: u64
-    """Virtual address that it is linked at."""
-    text_end: u64
-    constants_end: u64
-    data_end: u64
-    """End of what the image holds; zeros follow up to zeros_end."""
-    zeros_end: u64
-    stack_start: u64
-    stack_end: u64
 
 
 def load_all() -> MapError | None:
@@ -53,6 +36,7 @@ def load_all() -> MapError | None:
         partition = PARTITIONS[index]
         partition.index = index
         partition.id = PartitionId(IDS[index])
+        partition.image = address_of(header)
         error = _map_image(partition, header, to_physical(image))
         if isinstance(error, MapError):
             return error

@@ -6,7 +6,8 @@ is in its vCPU.
 
 from __future__ import annotations
 
-from compiler.language import Array, Distinct, array, static, struct, u16, u64
+from compiler.language import Array, Distinct, Ptr, array, static, struct, u16, u64
+from hypervisor.core.partition_image import ImageHeader
 from hypervisor.core.vcpu import Vcpu, VcpuState
 from hypervisor.memory.page_table import AddressSpace
 from hypervisor.partitions.listing import NAMES, PARTITION_COUNT
@@ -24,6 +25,7 @@ class Partition:
     memory: AddressSpace
     id: PartitionId = PartitionId(0)
     index: u64 = 0
+    image: Ptr[ImageHeader] | None = None
 
 
 PARTITIONS: Array[Partition] = static(array(PARTITION_COUNT))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from compiler.language import export, u64
+from compiler.language import export, string_at, truncate, u16, u64
 from hypervisor.arch.aarch64.registers import ELR_EL2, ESR_EL2, FAR_EL2, HCR_EL2
 from hypervisor.arch.aarch64.walk import walk
 from hypervisor.core.partition import Partition, name_of, partition_of
+from hypervisor.core.partition_image import ImageHeader, find_check, put_location
 from hypervisor.core.scheduler import current_vcpu
 from hypervisor.core.vcpu import Vcpu
 from hypervisor.ffa.abort import abort_partition
@@ -14,6 +15,7 @@ from hypervisor.memory.descriptors import Descriptor, Stage2Descriptor
 from hypervisor.memory.linear_map import LINEAR_MAP
 from runtime.console import log
 from runtime.syndrome import ExceptionClass, class_of, describe_abort, describe_class, is_abort
+from runtime.text import TextBuffer
 
 INSTRUCTION_SIZE = 4
 
@@ -41,17 +43,37 @@ def _skip_wait(vcpu: Vcpu, reply: Message) -> None:
 
 def _report(partition: Partition, syndrome: u64, kind: ExceptionClass | None) -> None:
     context = partition.vcpu.context
-    log(f"partition {name_of(partition)}: stopped at pc {ELR_EL2.read().raw:#x}, esr {syndrome:#x}")
+    program_counter = ELR_EL2.read().raw
+    log(f"partition {name_of(partition)}: stopped at pc {program_counter:#x}, esr {syndrome:#x}")
+    image = partition.image
+    if image is not None:
+        _report_location(image.value, program_counter)
     if kind is None:
         log("  cause: exception of an unlisted class")
-        return
-    log(f"  cause: {describe_class(kind)}")
-    if is_abort(kind):
+    elif kind == ExceptionClass.BREAKPOINT and image is not None:
+        _report_check(image.value, truncate(u16, syndrome))
+    else:
+        log(f"  cause: {describe_class(kind)}")
+    if kind is not None and is_abort(kind):
         address = FAR_EL2.read().raw
         log(f"  address {address:#x}: {describe_abort(syndrome)}; {_describe_mapping(partition, address)}")
     log(f"  x0 {context.x[0]:#x} x1 {context.x[1]:#x} x2 {context.x[2]:#x} x3 {context.x[3]:#x}")
     log(f"  x4 {context.x[4]:#x} x5 {context.x[5]:#x} x6 {context.x[6]:#x} x7 {context.x[7]:#x}")
     log(f"  x29 {context.x[29]:#x} x30 {context.x[30]:#x}")
+
+
+def _report_location(image: ImageHeader, address: u64) -> None:
+    buffer = TextBuffer()
+    put_location(buffer, image, address)
+    log(f"  at{string_at(buffer.written())}")
+
+
+def _report_check(image: ImageHeader, number: u16) -> None:
+    check = find_check(image, number)
+    if check is None:
+        log(f"  cause: brk {number:#x}")
+    else:
+        log(f"  cause: {check.message}, in {check.file}:{check.line}")
 
 
 def _describe_mapping(partition: Partition, address: u64) -> str:
