@@ -88,6 +88,10 @@ def _resolve(fn: FunctionChecker, text: str, is_call: bool, export: Export, span
     else:
         found = _evaluate(fn, text, span)
     if isinstance(found, python_types.FunctionType):
+        declared = fn.program.declared(found, None) if fn.program.is_dialect(found) else None
+        if declared is None or declared.is_generic:
+            what = "is generic" if declared is not None else "is not a function of the program"
+            fn.fail("E0608", f"`{text}` {what} and has no symbol", span)
         target = fn.program.request(found, None, {}, {})
         if target is None:
             raise Abandon

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from typing import NoReturn
 
+from compiler.check import places
 from compiler.check.constants import (
     NULL,
     absent,
@@ -47,10 +48,8 @@ from compiler.program.nodes import (
     Constant,
     Conversion,
     Convert,
-    Evaluate,
     Expression,
     MakeTuple,
-    Statement,
     TupleElement,
 )
 from compiler.program.nodes import Sequence as SequenceNode
@@ -118,7 +117,7 @@ def coerce_value(fn: FunctionChecker, value: Value, target: Type, tree: ast.expr
         assert isinstance(target, IntType)
         return Value(target, widen(fn, value.node, target, tree))
     if isinstance(source, NeverType):
-        never = statements_of(fn, value.node, tree)
+        never = places.effects(value.node, fn.span(tree))
         return Value(target, SequenceNode(never, zero(value_type(target))), target_align(target))
     if isinstance(target, OptionalType):
         return _optional(fn, value, target, tree)
@@ -136,13 +135,6 @@ def coerce_value(fn: FunctionChecker, value: Value, target: Type, tree: ast.expr
     if isinstance(target, TupleType) and isinstance(source, TupleType):
         return _tuple(fn, value, source, target, tree)
     return None
-
-
-def statements_of(fn: FunctionChecker, node: Expression, tree: ast.AST) -> tuple[Statement, ...]:
-    """An expression evaluated for its effect."""
-    if isinstance(node, SequenceNode):
-        return (*node.statements, *statements_of(fn, node.value, tree))
-    return () if isinstance(node, Constant) else (Evaluate(node, fn.span(tree)),)
 
 
 def target_align(kind: Type) -> int:

@@ -14,6 +14,7 @@ from compiler.check.expressions import bool_to_int
 from compiler.check.names import length
 from compiler.check.values import Fresh, Known, Result, Value, int_value_type, integer_hint, value_type
 from compiler.language import integers
+from compiler.language.errors import BuildError
 from compiler.language.types import (
     U64,
     BoolType,
@@ -237,7 +238,7 @@ def length_of(fn: FunctionChecker, node: ast.Call, _expected: Type | None) -> Re
     if isinstance(result, Known):
         try:
             return Known(len(result.object))
-        except TypeError:
+        except (TypeError, BuildError):
             fn.fail("E0323", f"{describe(result)} has no length", tree)
     if isinstance(result, Fresh):
         fn.fail("E0323", f"{result.type.name} has no length", tree)

@@ -20,11 +20,13 @@ from compiler.program.nodes import (
     Access,
     Constant,
     CopyMemory,
+    Evaluate,
     Expression,
     FillMemory,
     Load,
     MakeTuple,
     Offset,
+    Sequence,
     Span,
     Statement,
     Store,
@@ -159,6 +161,17 @@ def may_have_effect(node: Expression) -> bool:
     if isinstance(node, MakeTuple):
         return any(may_have_effect(part) for part in node.elements)
     return not is_simple(node)
+
+
+def effects(node: Expression, span: Span) -> tuple[Statement, ...]:
+    """What evaluating a node for its effect does; statements wrapped in it come out again."""
+    found: list[Statement] = []
+    while isinstance(node, Sequence):
+        found += node.statements
+        node = node.value
+    if may_have_effect(node):
+        found.append(Evaluate(node, span))
+    return tuple(found)
 
 
 def store_fresh(fn: FunctionChecker, place: Place, fresh: Fresh, tree: ast.expr) -> None:

@@ -125,10 +125,13 @@ def _demand_aligned(fn: FunctionChecker, place: places.Place, tree: ast.expr) ->
 
 
 def _function_address(fn: FunctionChecker, function: python_types.FunctionType, tree: ast.expr) -> Value:
+    declared = fn.program.declared(function, None) if fn.program.is_dialect(function) else None
+    if declared is None or declared.is_generic:
+        what = "is generic" if declared is not None else "is not a function of the program"
+        fn.fail("E0508", f"`{fn.text(tree)}` {what} and has no address", tree)
     target = fn.program.request(function, None, {}, {})
     if target is None:
         raise Abandon
-    fn.text(tree)
     return Value(pointer_type(U8), FunctionAddress(target))
 
 

@@ -41,7 +41,6 @@ from compiler.program.nodes import (
     Trap,
     TrapKind,
 )
-from compiler.program.nodes import Sequence as SequenceNode
 
 
 def statement_list(fn: FunctionChecker, nodes: Sequence[ast.stmt]) -> None:
@@ -96,13 +95,8 @@ def _held(kind: Type) -> Type:
 def evaluate(fn: FunctionChecker, value: Value, node: ast.AST) -> None:
     """Evaluate for effect; statements wrapped in an expression come out again."""
     span = fn.span(node)
-    inner = value.node
-    while isinstance(inner, SequenceNode):
-        for statement in inner.statements:
-            fn.emit(statement)
-        inner = inner.value
-    if places.may_have_effect(inner):
-        fn.emit(Evaluate(inner, span))
+    for statement in places.effects(value.node, span):
+        fn.emit(statement)
     if isinstance(value.type, NeverType):
         if not fn.flow.dead and not (fn.statements and isinstance(fn.statements[-1], Trap)):
             fn.emit(Trap(TrapKind.UNREACHABLE, span))

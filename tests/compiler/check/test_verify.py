@@ -59,6 +59,18 @@ def test_walrus_in_a_condition_assigns_on_the_true_branch() -> None:
     assert problem.endswith("x is read before it is assigned")
 
 
+def not_returning(*statements: Statement) -> Program:
+    made = function("f", list(statements), [FLAG])
+    made.no_return = True
+    return program(made)
+
+
+def mixed_table() -> Program:
+    made = program(function("f", []), function("g", [], [P]))
+    made.tables.append(Table("app.T", made.functions, HERE))
+    return made
+
+
 BROKEN: list[tuple[str, Callable[[], Program]]] = [
     ("x is read before it is assigned", lambda: body(if_(read(FLAG), [assign(X, const(1))]), assign(X, read(X)))),
     ("right of +", lambda: body(assign(X, binary(BinaryOp.ADD, read(P), const(1, U8))))),
@@ -81,28 +93,10 @@ BROKEN: list[tuple[str, Callable[[], Program]]] = [
     ("call of app.f", lambda: (lambda f: program(function("g", [call(f)]), f))(function("f", [], [P]))),
     ("two entities", lambda: program(function("f", []), function("f", []))),
     ("of type", lambda: body(nodes.Evaluate(nodes.Compare(CompareOp.LT, TRUE, TRUE), HERE), ret(TRUE))),
+    ("that does not return can be reached", lambda: not_returning(if_(read(FLAG), [loop(None, [])]))),
+    ("return from a function that", lambda: not_returning(if_(read(FLAG), [ret()]), loop(None, []))),
+    ("does not take and give", mixed_table),
 ]
-
-
-def not_returning(*statements: Statement) -> Program:
-    made = function("f", list(statements), [FLAG])
-    made.no_return = True
-    return program(made)
-
-
-def mixed_table() -> Program:
-    made = program(function("f", []), function("g", [], [P]))
-    made.tables.append(Table("app.T", made.functions, HERE))
-    return made
-
-
-BROKEN.extend(
-    [
-        ("that does not return can be reached", lambda: not_returning(if_(read(FLAG), [loop(None, [])]))),
-        ("return from a function that", lambda: not_returning(if_(read(FLAG), [ret()]), loop(None, []))),
-        ("does not take and give", mixed_table),
-    ]
-)
 
 
 @pytest.mark.parametrize(("words", "make"), BROKEN, ids=[words for words, _ in BROKEN])
