@@ -582,7 +582,8 @@ def resolve_names(annotation: Any, namespace: Mapping[str, Any]) -> Any:
         return annotation
     origin: Any = get_origin(annotation)
     if origin in (Union, python_types.UnionType):
-        return Union[parts]
+        first, second, *_ = parts
+        return first | second
     return Annotated[parts] if origin is Annotated else origin[parts]
 
 
