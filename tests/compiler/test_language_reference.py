@@ -1,0 +1,175 @@
+"""Every example of docs/language.md does what its last lines say under both host engines, and suits both type checkers.
+
+An example is a complete module whose closing comment lines are its claims: `# f(3) == 12` holds,
+`# f(255) traps: arithmetic overflow` names the check, `# rejected: E0303` is what the compiler says of the last
+function, and any other line is a statement that prepares the next claim.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import pytest
+
+from compiler.check import check_source
+from compiler.check.ranges import remove_proven_checks
+from compiler.host import Interpreter, Session, TrapError
+from compiler.host.native import Native
+from compiler.program.program import Program
+from compiler.syntax.diagnostics import CompileErrors
+from compiler.syntax.render import render_text, summary
+from compiler.syntax.source import SourceFile, SourceTexts
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = ROOT / "docs" / "language.md"
+_BLOCK = re.compile(r"^```python\n(.*?)^```$(?:\n+```text\n(error\[.*?)^```$)?", re.M | re.S)
+
+
+@dataclass(frozen=True)
+class Example:
+    """One block of the document."""
+
+    name: str
+    source: str
+    claims: tuple[str, ...]
+    output: str
+
+    @property
+    def rejection(self) -> str | None:
+        """The code of the diagnostic that the example shall give."""
+        found = [claim.removeprefix("rejected: ") for claim in self.claims if claim.startswith("rejected: ")]
+        return found[0][:5] if found else None
+
+    @property
+    def functions(self) -> list[str]:
+        """Names of the functions at module level."""
+        return [node.name for node in ast.parse(self.source).body if isinstance(node, ast.FunctionDef)]
+
+    @property
+    def entries(self) -> list[str]:
+        """The functions that the claims name; of a rejected example, the last one."""
+        if self.rejection:
+            return self.functions[-1:]
+        named = {word for claim in self.claims for word in re.findall(r"\w+", claim)}
+        return [name for name in self.functions if name in named]
+
+
+def _examples() -> list[Example]:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    found: list[Example] = []
+    for block in _BLOCK.finditer(text):
+        heading = re.findall(r"^#+ (.+)$", text[: block.start()], re.M)[-1]
+        lines = block[1].rstrip("\n").split("\n")
+        first = next((at for at in range(len(lines), 0, -1) if not lines[at - 1].startswith("# ")), 0)
+        claims = tuple(line[2:] for line in lines[first:])
+        name = f"example_{len(found)}_{re.sub('[^a-z]+', '_', heading.lower())}"
+        found.append(Example(name, block[1], claims, block[2] or ""))
+    return found
+
+
+EXAMPLES = _examples()
+ACCEPTED = [example for example in EXAMPLES if not example.rejection]
+REJECTED = [example for example in EXAMPLES if example.rejection]
+
+
+def _caller(session: Session, name: str) -> Callable[..., Any]:
+    return lambda *arguments: session.call(name, *arguments)
+
+
+def _names(session: Session, module: str) -> dict[str, Any]:
+    """What a claim can use: the module's names, its functions being calls of compiled ones, and the session."""
+    names = dict(vars(sys.modules[module]))
+    for name, value in names.items():
+        if isinstance(value, FunctionType) and value.__module__ == module:
+            names[name] = _caller(session, name)
+    return {**names, "session": session, "registers": session.registers, "static": session.static}
+
+
+def _check(claim: str, names: dict[str, Any]) -> None:
+    call, traps, kind = claim.partition(" traps: ")
+    if traps:
+        with pytest.raises(TrapError) as caught:
+            eval(call, names)
+        text = f"{caught.value.kind.text}: {caught.value.message}".removesuffix(": ")
+        assert text == kind, claim
+    elif _is_expression(claim):
+        assert eval(claim, names) is True, claim
+    else:
+        exec(claim, names)
+
+
+def _is_expression(text: str) -> bool:
+    try:
+        ast.parse(text, mode="eval")
+    except SyntaxError:
+        return False
+    return True
+
+
+def _program(example: Example) -> Program:
+    program = check_source(example.source, example.entries, module=example.name)
+    remove_proven_checks(program)
+    return program
+
+
+@pytest.mark.parametrize("engine", [Interpreter, Native])
+@pytest.mark.parametrize("example", ACCEPTED, ids=lambda example: example.name)
+def test_example_does_what_it_says(example: Example, engine: Callable[[Program], Session]) -> None:
+    assert example.claims and example.entries, "an example ends with claims about its functions"
+    with engine(_program(example)) as session:
+        names = _names(session, example.name)
+        for claim in example.claims:
+            _check(claim, names)
+
+
+@pytest.mark.parametrize("example", REJECTED, ids=lambda example: example.name)
+def test_rejected_example_gives_its_code(example: Example) -> None:
+    with pytest.raises(CompileErrors) as caught:
+        check_source(example.source, example.entries, module=example.name)
+    assert [found.code for found in caught.value.diagnostics] == [example.rejection]
+    assert f"rejected: {example.rejection}, {_title(str(example.rejection))}" in example.claims
+    if example.output:
+        text = render_text(caught.value.diagnostics, SourceTexts([SourceFile(f"{example.name}.py", example.source)]))
+        shown = (text + summary(caught.value.diagnostics)).replace(f"{example.name}.py", "example.py")
+        assert shown.strip() == example.output.strip()
+
+
+def _title(code: str) -> str:
+    page = (ROOT / "docs" / "errors" / f"{code}.md").read_text(encoding="utf-8")
+    return page.splitlines()[0].removeprefix(f"# {code}: ")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All accepted examples as files."""
+    made = tmp_path_factory.mktemp("examples")
+    for example in ACCEPTED:
+        (made / f"{example.name}.py").write_text(example.source, encoding="utf-8")
+    settings = f'{{"include": ["."], "typeCheckingMode": "strict", "extraPaths": ["{ROOT}"]}}'
+    (made / "pyrightconfig.json").write_text(settings, encoding="utf-8")
+    return made
+
+
+def test_examples_pass_mypy(folder: Path) -> None:
+    checked = _run(folder, "mypy", "--strict", "--config-file", "", "--cache-dir", str(folder / ".mypy_cache"), ".")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_examples_pass_pyright(folder: Path) -> None:
+    checked = _run(folder, "pyright", "-p", ".")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def _run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    run = [sys.executable, "-m", *command]
+    environment = {**os.environ, "MYPYPATH": str(ROOT)}
+    return subprocess.run(run, cwd=folder, env=environment, capture_output=True, text=True, check=False)
