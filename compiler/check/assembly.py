@@ -13,6 +13,7 @@ import types as python_types
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from compiler.check.block_signature import check_block_signature
 from compiler.check.constants import describe_object
 from compiler.check.context import FunctionChecker
 from compiler.check.values import Abandon
@@ -50,6 +51,7 @@ def bind(fn: FunctionChecker, function: python_types.FunctionType, definition: a
         except Abandon:
             continue
     fn.function.assembly = AssemblyText(text, fn.parsed.file.path, line, bindings)
+    check_block_signature(fn, fn.function.assembly)
 
 
 def _start(definition: ast.FunctionDef) -> tuple[int, int]:

@@ -28,10 +28,10 @@ from compiler.language.types import (
 from compiler.language.types import ValueType as WrittenValueType
 from compiler.lower.debug_types import DebugTypes
 from compiler.lower.metadata import Metadata
-from compiler.lower.text import Value, leaves, string
+from compiler.lower.text import Value, string
 from compiler.program.nodes import Local, Span
 from compiler.program.program import Function, Program, StackSlot, StaticObject
-from compiler.program.types import Bool, Int, Pointer, Tuple, ValueType, stored_size
+from compiler.program.types import Bool, Int, Pointer, Tuple, ValueType, leaves, stored_size
 
 PRODUCER = "tantalum"
 

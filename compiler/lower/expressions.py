@@ -10,7 +10,7 @@ from compiler.lower import arithmetic
 from compiler.lower.builder import Builder
 from compiler.lower.errors import LowerError
 from compiler.lower.machine import Machine
-from compiler.lower.text import Value, constant, global_name, leaves, memory_type, scalar_type
+from compiler.lower.text import Value, constant, global_name, memory_type, scalar_type
 from compiler.program.nodes import (
     Access,
     AtomicUpdate,
@@ -47,7 +47,7 @@ from compiler.program.nodes import (
     Sequence as SequenceNode,
 )
 from compiler.program.program import Function, StackSlot, StaticObject, Table
-from compiler.program.types import BOOL, Tuple, ValueType, stored_size
+from compiler.program.types import BOOL, Tuple, ValueType, leaves, stored_size
 
 _LOAD_ORDERINGS = {"monotonic": "monotonic", "acquire": "acquire", "acq_rel": "acquire", "seq_cst": "seq_cst"}
 _FAILURE_ORDERINGS = {

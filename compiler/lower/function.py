@@ -12,10 +12,10 @@ from compiler.lower.errors import LowerError
 from compiler.lower.expressions import Frame, Symbols
 from compiler.lower.machine import Machine
 from compiler.lower.statements import Statements
-from compiler.lower.text import Value, global_name, leaves, local_name, memory_type, result_type, scalar_type
+from compiler.lower.text import Value, global_name, local_name, memory_type, result_type, scalar_type
 from compiler.program.nodes import Local, TrapKind
 from compiler.program.program import Function, StackSlot
-from compiler.program.types import Pointer
+from compiler.program.types import Pointer, leaves
 
 HIGHEST_SLOT_SIZE = 1 << 20
 """Bytes of the largest object on a stack; a larger one is certain to overflow it."""

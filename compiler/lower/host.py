@@ -23,10 +23,10 @@ from compiler.lower.errors import LowerError
 from compiler.lower.expressions import load_scalar, store_scalar
 from compiler.lower.intrinsics import Intrinsics
 from compiler.lower.metadata import Metadata
-from compiler.lower.text import Value, global_name, leaves, result_type, scalar_type
+from compiler.lower.text import Value, global_name, result_type, scalar_type
 from compiler.program.nodes import Barrier, Hint, RegisterWrite, SystemOperation
 from compiler.program.program import Function
-from compiler.program.types import U64, Bool, Int, Pointer, ValueType, stored_size
+from compiler.program.types import U64, Bool, Int, Pointer, ValueType, leaves, stored_size
 
 HOST_FIELDS = (
     "trap",

@@ -17,11 +17,10 @@ from compiler.lower.host import HOST_FIELDS, STOPPED, Host, thunk_name
 from compiler.lower.llvm import Engine, Module, TargetMachine, host_triple
 from compiler.lower.module import EmittedModule, ModuleOptions, emit_module
 from compiler.lower.options import HostOptions, Optimisation
-from compiler.lower.text import leaves
 from compiler.lower.traps import TrapSite, TrapTable
 from compiler.program.nodes import Span, TrapKind
 from compiler.program.program import Function, Program
-from compiler.program.types import Bool, Int, ValueType
+from compiler.program.types import Bool, Int, ValueType, leaves
 
 _MASK = (1 << 64) - 1
 _WORD = ctypes.c_uint64

@@ -12,12 +12,12 @@ from compiler.lower.debug import DebugInfo
 from compiler.lower.function import emit_function
 from compiler.lower.machine import Machine
 from compiler.lower.statics import static_line
-from compiler.lower.text import global_name, leaves, result_type, scalar_type, string
+from compiler.lower.text import global_name, result_type, scalar_type, string
 from compiler.lower.traps import TrapSite, TrapTable
 from compiler.lower.validate import check_program
 from compiler.program.nodes import Span, TrapKind
 from compiler.program.program import Function, Program, StaticObject, Table
-from compiler.program.types import ValueType
+from compiler.program.types import ValueType, leaves
 
 STACK_GUARD_SYMBOL = "__stack_chk_guard"
 STACK_GUARD_FAILURE = "__stack_chk_fail"

@@ -8,7 +8,7 @@ from compiler.lower.builder import Builder
 from compiler.lower.errors import LowerError
 from compiler.lower.expressions import Expressions, Frame, Symbols, store_scalar
 from compiler.lower.machine import Machine
-from compiler.lower.text import constant, leaves, memory_type, result_type, scalar_type
+from compiler.lower.text import constant, memory_type, result_type, scalar_type
 from compiler.program.nodes import (
     Access,
     Assign,
@@ -31,7 +31,7 @@ from compiler.program.nodes import (
     Trap,
     TrapKind,
 )
-from compiler.program.types import U64, ValueType, stored_size
+from compiler.program.types import U64, ValueType, leaves, stored_size
 
 _STORE_ORDERINGS = {"monotonic": "monotonic", "release": "release", "acq_rel": "release", "seq_cst": "seq_cst"}
 _DELIBERATE = (TrapKind.ASSERT, TrapKind.PANIC)

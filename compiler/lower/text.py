@@ -10,25 +10,13 @@ import re
 from functools import cache
 from typing import TypeAlias
 
-from compiler.program.types import Bool, Int, Pointer, Tuple, ValueType, Void
+from compiler.program.types import Bool, Int, Pointer, ValueType, leaves
 
 Value: TypeAlias = tuple[str, ...]
 """Operands of the scalars that a value consists of, in order."""
 
 _PLAIN_NAME = re.compile(r"[-a-zA-Z$._][-a-zA-Z$._0-9]*")
 _ESCAPES = [f"\\{byte:02X}" if byte < 0x20 or byte > 0x7E or byte in b'"\\' else chr(byte) for byte in range(256)]
-
-
-@cache
-def leaves(kind: ValueType) -> tuple[ValueType, ...]:
-    """The scalar types that a type consists of, in order; none for VOID."""
-    match kind:
-        case Tuple(elements):
-            return tuple(leaf for element in elements for leaf in leaves(element))
-        case Void():
-            return ()
-        case _:
-            return (kind,)
 
 
 @cache

@@ -7,6 +7,7 @@ results are tuples of scalars.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,18 @@ BOOL = Bool()
 POINTER = Pointer()
 VOID = Void()
 SLICE = Tuple((POINTER, U64))
+
+
+@cache
+def leaves(kind: ValueType) -> tuple[ValueType, ...]:
+    """The scalar types that a type consists of, in order; none for VOID."""
+    match kind:
+        case Tuple(elements):
+            return tuple(leaf for element in elements for leaf in leaves(element))
+        case Void():
+            return ()
+        case _:
+            return (kind,)
 
 
 def stored_size(kind: ValueType) -> int:

@@ -109,6 +109,7 @@ TITLES: dict[str, str] = {
     "E0607": "system instruction or barrier that does not exist",
     "E0608": "assembly block",
     "E0609": "function without source",
+    "E0610": "assembly block that does not fit its function",
     "E0612": "extern declaration that differs from its definition",
     # The program as a whole (compiler.check.whole_program)
     "E0701": "recursion",

@@ -21,9 +21,8 @@ from compiler.language.register_table import SystemEncoding, name_of
 from compiler.link import LinkedImage, link, load_script
 from compiler.link.elf import PF_W
 from compiler.lower import TargetOptions, TrapTable, lower
-from compiler.lower.text import leaves
 from compiler.program.program import Function, Program
-from compiler.program.types import Bool, Int, ValueType
+from compiler.program.types import Bool, Int, ValueType, leaves
 from tests.emulated import unicorn_api as uc
 
 PAGE = 0x1000
