@@ -13,6 +13,12 @@ HOOK_INTR: int = _unicorn.UC_HOOK_INTR
 HOOK_CODE: int = _unicorn.UC_HOOK_CODE
 HOOK_INSN: int = _unicorn.UC_HOOK_INSN
 HOOK_MEM_INVALID: int = _unicorn.UC_HOOK_MEM_INVALID
+HOOK_TLB_FILL: int = _unicorn.UC_HOOK_TLB_FILL
+TLB_VIRTUAL: int = _unicorn.UC_TLB_VIRTUAL
+PROT_READ: int = _unicorn.UC_PROT_READ
+PROT_WRITE: int = _unicorn.UC_PROT_WRITE
+PROT_EXEC: int = _unicorn.UC_PROT_EXEC
+PROT_ALL: int = _unicorn.UC_PROT_ALL
 INS_MRS: int = _arm64.UC_ARM64_INS_MRS
 INS_MSR: int = _arm64.UC_ARM64_INS_MSR
 INS_SYS: int = _arm64.UC_ARM64_INS_SYS
@@ -26,3 +32,8 @@ PC: int = _arm64.UC_ARM64_REG_PC
 def new_cpu() -> Any:
     """A little-endian AArch64 CPU with no memory."""
     return _unicorn.Uc(_unicorn.UC_ARCH_ARM64, _unicorn.UC_MODE_ARM)
+
+
+def flush_tlb(cpu: Any) -> None:
+    """Forget all translations."""
+    cpu.ctl(_unicorn.UC_CTL_TLB_FLUSH, _unicorn.UC_CTL_IO_WRITE)

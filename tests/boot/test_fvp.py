@@ -1,0 +1,58 @@
+"""The FVP's image, byte for byte as it is built, starts in Unicorn: to its first console line, in both modes."""
+
+from functools import cache
+
+import pytest
+
+from compiler.driver.images import find_image
+from compiler.driver.paths import ROOT
+from compiler.driver.pipeline import build
+from compiler.driver.platforms import load_platform
+from compiler.driver.stages import CompilerStages, Profile, Target
+from compiler.driver.timing import PhaseLog
+from tests.emulated import unicorn_api as uc
+from tests.emulated.el2 import HCR_E2H, SCTLR_M, SCTLR_WXN, Startup
+
+PLATFORM = load_platform(ROOT, "fvp")
+MEMORY_SIZE = 16 << 20
+WITH_VHE, WITHOUT_VHE = {"ID_AA64MMFR1_EL1": 1 << 8}, {"ID_AA64MMFR1_EL1": 0}
+UPPER_HALF = 0xFFFF_FF80_0000_0000
+
+
+@cache
+def image() -> bytes:
+    target = Target(ROOT, find_image(ROOT, "hypervisor"), PLATFORM, Profile.RELEASE)
+    return build(target, CompilerStages(), PhaseLog()).artefacts["bin"].read_bytes()
+
+
+def machine(features: dict[str, int]) -> Startup:
+    return Startup(image(), PLATFORM.image_base, MEMORY_SIZE, PLATFORM.pl011_base, features)
+
+
+@pytest.mark.parametrize(
+    ("features", "line", "offset"),
+    [
+        (WITH_VHE, "EL2 with E2H, partitions by stage 1, at 0xffffff8088000000", UPPER_HALF),
+        (WITHOUT_VHE, "EL2 without E2H, partitions by stage 2, at 0x88000000", 0),
+    ],
+    ids=["vhe", "tge"],
+)
+def test_the_image_starts_up_to_its_first_line(features: dict[str, int], line: str, offset: int) -> None:
+    started = machine(features)
+    assert started.run_to_line() == f"Tantalum hypervisor on fvp: {line}\r\n"
+    assert bool(started.registers["HCR_EL2"] & HCR_E2H) == bool(offset)
+    assert started.registers["SCTLR_EL2"] & (SCTLR_M | SCTLR_WXN) == SCTLR_M | SCTLR_WXN
+    assert PLATFORM.image_base + offset <= started.program_counter < PLATFORM.image_base + offset + len(image())
+    # The exact map is in force: code cannot be written, the console is no code.
+    assert started.translate(started.program_counter) == (
+        (started.program_counter - offset) & -0x400,
+        uc.PROT_READ | uc.PROT_EXEC,
+    )
+    console = PLATFORM.pl011_base
+    assert started.translate(console + offset) == (console, uc.PROT_READ | uc.PROT_WRITE)
+
+
+def test_a_console_elsewhere_is_noticed() -> None:
+    started = Startup(image(), PLATFORM.image_base, MEMORY_SIZE, PLATFORM.pl011_base + 0x1_0000, WITH_VHE)
+    with pytest.raises(AssertionError, match="WRITE_UNMAPPED"):
+        started.run_to_line()
