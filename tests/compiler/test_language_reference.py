@@ -67,7 +67,7 @@ def _examples() -> list[Example]:
     text = DOCUMENT.read_text(encoding="utf-8")
     found: list[Example] = []
     for block in _BLOCK.finditer(text):
-        heading = re.findall(r"^#+ (.+)$", text[: block.start()], re.M)[-1]
+        heading = re.findall(r"^##+ (.+)$", text[: block.start()], re.M)[-1]
         lines = block[1].rstrip("\n").split("\n")
         first = next((at for at in range(len(lines), 0, -1) if not lines[at - 1].startswith("# ")), 0)
         claims = tuple(line[2:] for line in lines[first:])
