@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -85,13 +86,33 @@ def _caller(session: Session, name: str) -> Callable[..., Any]:
     return lambda *arguments: session.call(name, *arguments)
 
 
+class Words(dict[int, int]):
+    """A device that keeps what is written, by offset."""
+
+    def read(self, offset: int, width: int) -> int:
+        """A load of `width` bytes."""
+        return self.get(offset, 0) & ((1 << 8 * width) - 1)
+
+    def write(self, offset: int, width: int, value: int) -> None:
+        """A store of `width` bytes."""
+        self[offset] = value & ((1 << 8 * width) - 1)
+
+
+def _device(session: Session, base: int) -> Words:
+    """A new device of one page."""
+    words = Words()
+    session.device(base, 0x1000, words)
+    return words
+
+
 def _names(session: Session, module: str) -> dict[str, Any]:
     """What a claim can use: the module's names, its functions being calls of compiled ones, and the session."""
     names = dict(vars(sys.modules[module]))
     for name, value in names.items():
         if isinstance(value, FunctionType) and value.__module__ == module:
             names[name] = _caller(session, name)
-    return {**names, "session": session, "registers": session.registers, "static": session.static}
+    names |= {"session": session, "registers": session.registers, "static": session.static}
+    return names | {"device": partial(_device, session)}
 
 
 def _check(claim: str, names: dict[str, Any]) -> None:
