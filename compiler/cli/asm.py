@@ -1,4 +1,4 @@
-"""`asm`: a function's source lines above its instructions, with its size and its stack."""
+"""`asm`: a function's source lines above its instructions, with its size and its stack; as a page or as JSON too."""
 
 import difflib
 from dataclasses import replace
@@ -10,11 +10,14 @@ import typer
 from compiler.cli import output
 from compiler.cli.build import DEFAULT_PLATFORM, ImageOption, PlatformOption, ProfileOption, bring_up_to_date
 from compiler.cli.rejection import DiagnosticsForm, shown
+from compiler.cli.schedule import Core, show_schedules
 from compiler.driver.errors import ToolError
-from compiler.driver.images import DEFAULT_IMAGE
+from compiler.driver.images import DEFAULT_IMAGE, find_image
 from compiler.driver.paths import ROOT
-from compiler.driver.stages import Profile
+from compiler.driver.platforms import load_platform
+from compiler.driver.stages import Profile, Target
 from compiler.driver.timing import PhaseLog
+from compiler.inspect.attribution import listing_json
 from compiler.inspect.executable import Executable, Function, NotAnImage, read_executable
 from compiler.inspect.listing import Listing
 from compiler.inspect.stack import StackError, frame_sizes, stack_bounds
@@ -28,20 +31,54 @@ def asm(
     platform: PlatformOption = DEFAULT_PLATFORM,
     image: ImageOption = DEFAULT_IMAGE,
     profile: ProfileOption = Profile.RELEASE,
+    schedule: Annotated[bool, typer.Option("--schedule", help="Show an assembly block's cycles by llvm-mca.")] = False,
+    cpu: Annotated[Core | None, typer.Option("--cpu", help="With --schedule: on this core alone.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write sources with their instructions to a page.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Write the instructions with their lines here.")] = None,
 ) -> int:
     """Show a function's Python lines above their instructions; without a name, the largest functions."""
+    if schedule:
+        _schedule(symbol, elf, Target(ROOT, find_image(ROOT, image), load_platform(ROOT, platform), profile), cpu)
+        return 0
     if elf is None:
         with shown(DiagnosticsForm.TEXT):
             elf = bring_up_to_date(platform, image, profile, PhaseLog()).artefacts["elf"]
     executable = _read(elf)
-    if symbol is None:
+    if html is not None or json is not None:
+        chosen = executable
+        if symbol is not None:
+            chosen = replace(executable, functions=tuple(_matching(executable, symbol, elf)))
+        _write(chosen, elf.name if symbol is None else f"{symbol} in {elf.name}", html, json)
+    elif symbol is None:
         _show_sizes(executable)
-        return 0
-    listing = Listing(executable, ROOT)
-    for function in _matching(executable, symbol, elf):
-        output.say("\n".join(listing.function(function)))
-        output.say(f"  stack: {_stack_text(executable, function)}")
+    else:
+        listing = Listing(executable, ROOT)
+        for function in _matching(executable, symbol, elf):
+            output.say("\n".join(listing.function(function)))
+            output.say(f"  stack: {_stack_text(executable, function)}")
     return 0
+
+
+def _schedule(symbol: str | None, elf: Path | None, target: Target, core: Core | None) -> None:
+    if symbol is None or elf is not None:
+        fix = "write ./build.py asm SYMBOL --schedule, without --elf: blocks are scheduled from their sources"
+        raise ToolError("B001", "--schedule is for one assembly block of an image", fix=fix)
+    with shown(DiagnosticsForm.TEXT):
+        show_schedules(symbol, target, core)
+
+
+def _write(executable: Executable, title: str, html: Path | None, json: Path | None) -> None:
+    if html is not None:
+        from compiler.inspect.html import render_page
+
+        output.write_text(html, render_page(executable, ROOT, title))
+    if json is not None:
+        output.write_text(json, listing_json(executable))
+    for file in (html, json):
+        if file is not None:
+            output.say(f"{file} ({output.size_text(file.stat().st_size)})")
 
 
 def _read(elf: Path) -> Executable:

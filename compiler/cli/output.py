@@ -60,10 +60,15 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: 
 
 def write_json(file: Path, value: Any) -> None:
     """Write a value as JSON; ToolError B105 when the file cannot be written."""
+    write_text(file, json.dumps(value, indent=2) + "\n")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a file that the user named; ToolError B105 when it cannot be written."""
     try:
-        file.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        file.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ToolError("B105", f"cannot write the JSON file: {error.strerror}", where=file) from None
+        raise ToolError("B105", f"cannot write the file: {error.strerror}", where=file) from None
 
 
 def size_text(size_bytes: int) -> str:

@@ -20,7 +20,7 @@ from compiler.driver.images import Image, link_constants
 from compiler.driver.platforms import Platform
 
 if TYPE_CHECKING:
-    from compiler.asm import AsmError, SymbolReference
+    from compiler.asm import AsmError, AssembledBlock, SymbolReference
     from compiler.link import Script
     from compiler.lower import LoweredObject, TargetOptions, TrapTable
     from compiler.program.program import Program
@@ -232,8 +232,16 @@ def _finish_lowering(running: "child.Child[LoweredObject]") -> "LoweredObject":
 
 
 def assemble_blocks(program: "Program") -> Objects:
+    """Return the blocks of a program as an object. Raises CompileErrors with what is wrong in all of them."""
+    from compiler.asm import write_object
+
+    blocks = assembled_blocks(program)
+    return [("assembly blocks", write_object(blocks))] if blocks else []
+
+
+def assembled_blocks(program: "Program") -> "list[AssembledBlock]":
     """Assemble the blocks of a program. Raises CompileErrors with what is wrong in all of them."""
-    from compiler.asm import AsmErrors, AssembledBlock, BlockSource, assemble, write_object
+    from compiler.asm import AsmErrors, BlockSource, assemble
     from compiler.syntax.diagnostics import CompileErrors
 
     blocks: list[AssembledBlock] = []
@@ -249,7 +257,7 @@ def assemble_blocks(program: "Program") -> Objects:
             diagnostics += map(_asm_diagnostic, errors.errors)
     if diagnostics:
         raise CompileErrors(diagnostics)
-    return [("assembly blocks", write_object(blocks))] if blocks else []
+    return blocks
 
 
 def _resolver(bindings: Mapping[str, int | str]) -> "Callable[[str], int | SymbolReference]":
