@@ -16,6 +16,8 @@ E = TypeVar("E", bound="EnumBase")
 class EnumBase(Enum):
     """What all dialect enumerations share."""
 
+    _value_: int
+
     @classmethod
     def decode(cls: type[E], raw: int) -> E | None:
         """The member whose value is `raw`, or None."""
