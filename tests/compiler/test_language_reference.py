@@ -21,10 +21,13 @@ from typing import Any
 
 import pytest
 
+from compiler import language
 from compiler.check import check_source
 from compiler.check.ranges import remove_proven_checks
+from compiler.driver.stages import assemble_blocks
 from compiler.host import Interpreter, Session, TrapError
 from compiler.host.native import Native
+from compiler.lower import TargetOptions, lower
 from compiler.program.program import Program
 from compiler.syntax.diagnostics import CompileErrors
 from compiler.syntax.render import render_text, summary
@@ -142,14 +145,26 @@ def _program(example: Example) -> Program:
     return program
 
 
+def _symbols(example: Example) -> dict[str, int]:
+    """An address for each linker symbol, a page apart."""
+    return {name: 0x1000 * at for at, name in enumerate(re.findall(r'linker_symbol\("(\w+)"\)', example.source), 1)}
+
+
 @pytest.mark.parametrize("engine", [Interpreter, Native])
 @pytest.mark.parametrize("example", ACCEPTED, ids=lambda example: example.name)
-def test_example_does_what_it_says(example: Example, engine: Callable[[Program], Session]) -> None:
+def test_example_does_what_it_says(example: Example, engine: type[Interpreter] | type[Native]) -> None:
     assert example.claims and example.entries, "an example ends with claims about its functions"
-    with engine(_program(example)) as session:
+    with engine(_program(example), symbols=_symbols(example)) as session:
         names = _names(session, example.name)
         for claim in example.claims:
             _check(claim, names)
+
+
+def test_examples_become_machine_code() -> None:
+    for example in ACCEPTED:
+        program = _program(example)
+        assert lower(program, TargetOptions()).object
+        assemble_blocks(program)
 
 
 @pytest.mark.parametrize("example", REJECTED, ids=lambda example: example.name)
@@ -194,3 +209,8 @@ def _run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     run = [sys.executable, "-m", *command]
     environment = {**os.environ, "MYPYPATH": str(ROOT)}
     return subprocess.run(run, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_every_name_of_the_language_is_in_the_document() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert [name for name in language.__all__ if not re.search(rf"\b{name}\b", text)] == []
