@@ -1,6 +1,6 @@
 """Which source line each instruction came from, as rows, as JSON, and counted by line.
 
-Invariant: every instruction of every function is attributed exactly once; code without a line is attributed to none.
+Invariant: every instruction of a function is attributed exactly once; code without a line is attributed to none.
 """
 
 from __future__ import annotations
@@ -71,10 +71,16 @@ def _row(executable: Executable, item: Attributed) -> dict[str, int | str]:
 
 
 def instructions_by_line(executable: Executable) -> dict[str, dict[int, list[tuple[str, Instruction]]]]:
-    """Path to line to (function, instruction) of everything that has a line; paths and lines in order."""
-    found: dict[str, dict[int, list[tuple[str, Instruction]]]] = {}
-    for function in executable.functions:
+    """Path to line to (function, instruction) of everything that has a line; paths and lines in order.
+
+    Where functions overlap, as an assembly block and the labels that it exports do, an instruction is the innermost's.
+    """
+    owners: dict[int, tuple[str, Attributed]] = {}
+    for function in sorted(executable.functions, key=lambda function: (function.address, -len(function.code))):
         for item in attribute(executable, function):
-            if item.line:
-                found.setdefault(item.path, {}).setdefault(item.line, []).append((function.name, item.instruction))
+            owners[item.instruction.address] = (function.name, item)
+    found: dict[str, dict[int, list[tuple[str, Instruction]]]] = {}
+    for _, (name, item) in sorted(owners.items()):
+        if item.line:
+            found.setdefault(item.path, {}).setdefault(item.line, []).append((name, item.instruction))
     return {path: dict(sorted(found[path].items())) for path in sorted(found)}

@@ -20,10 +20,14 @@ from compiler.inspect.attribution import instructions_by_line
 from compiler.inspect.disassembly import Instruction
 from compiler.inspect.executable import Executable
 
+_STYLE = "vs"  # plain strings: assembly blocks stand in them
+_FEW = 12
+"""Instructions of a line that never stand out, however few its file has"""
+
 
 @dataclass(frozen=True)
 class _Line:
-    """A source line as the template shows it; `weight` is how dark it is, from 0 to 0.6."""
+    """A source line as the template shows it; `weight` is how dark it is, from 0 to 0.5."""
 
     number: int
     markup: Markup
@@ -48,7 +52,7 @@ def render_page(executable: Executable, root: Path, title: str) -> str:
     files.sort(key=lambda file: (-file.instruction_count, file.path))
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     template = environment.from_string(Path(__file__).with_name("page.html.j2").read_text(encoding="utf-8"))
-    styles = Markup(cast(Any, HtmlFormatter()).get_style_defs(".highlight"))
+    styles = Markup(cast(Any, HtmlFormatter(style=_STYLE)).get_style_defs(".highlight"))
     return template.render(title=title, files=files, styles=styles)
 
 
@@ -63,14 +67,18 @@ def _file(
     executable: Executable, path: str, lines: dict[int, list[tuple[str, Instruction]]], source: list[str]
 ) -> _File:
     markup = _highlighted(path, source)
-    most = max(len(found) for found in lines.values())
+    most = max(_FEW, *(len(found) for found in lines.values()))
     shown: list[_Line] = []
     for number in range(1, max(len(source), max(lines)) + 1):
         found = lines.get(number, [])
         text = markup[number - 1] if number <= len(markup) else Markup("")
         rows = tuple(_row(executable, name, instruction) for name, instruction in found)
-        shown.append(_Line(number, text, len(found), round(0.6 * len(found) / most, 3), rows))
+        shown.append(_Line(number, text, len(found), _weight(len(found), most), rows))
     return _File(path, sum(len(found) for found in lines.values()), tuple(shown))
+
+
+def _weight(count: int, most: int) -> float:
+    return round(0.06 + 0.44 * count / most, 3) if count else 0
 
 
 def _highlighted(path: str, source: list[str]) -> list[Markup]:

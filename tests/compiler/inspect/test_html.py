@@ -10,7 +10,7 @@ from compiler.inspect.attribution import instructions_by_line, listing_json
 from compiler.inspect.executable import Executable, read_executable
 from compiler.inspect.html import render_page
 from compiler.link import link, parse_script
-from tests.compiler.link.objects import run
+from tests.compiler.link.objects import asm_object, run
 from tests.compiler.link.sources import HELPER_C, SCRIPT
 from tests.compiler.link.test_linker import CONSTANTS, objects
 from tests.tools import debian_tool
@@ -77,3 +77,20 @@ def test_page_is_well_formed_escaped_and_complete(tmp_path: Path) -> None:
 
 def test_page_without_sources_is_the_same_every_time(tmp_path: Path) -> None:
     assert render_page(image(), tmp_path, "image") == render_page(image(), tmp_path, "image")
+
+
+def test_overlapping_functions_count_each_instruction_once_for_the_innermost() -> None:
+    source = """.text
+        .global entry, inner
+        .type entry, %function
+        .type inner, %function
+entry:  nop
+inner:  nop
+        ret
+        .size entry, . - entry
+        .size inner, . - inner
+"""
+    script = parse_script("ENTRY(entry) SECTIONS { .text 0x40000000 : { *(.text*) } }")
+    (lines,) = instructions_by_line(read_executable(link([("unit.o", asm_object(source))], script).elf)).values()
+    named = [(name, instruction.mnemonic) for found in lines.values() for name, instruction in found]
+    assert named == [("entry", "nop"), ("inner", "nop"), ("inner", "ret")]
