@@ -42,10 +42,13 @@ class FileOptions:
 
 def compile_file(file: Path, emit: Emit, options: FileOptions) -> bytes:
     """Compile one file. Raises CompileErrors, LinkError, and ToolError B204, B307 or B308."""
+    from compiler.check.ranges import remove_proven_checks
     from compiler.lower import Optimisation, TargetOptions
 
     program = _check(file, options.entries)
     optimisation = Optimisation.SPEED if options.profile is Profile.RELEASE else Optimisation.DEBUG
+    if options.profile is Profile.RELEASE:
+        remove_proven_checks(program)
     target = TargetOptions(optimisation, checks=options.checks)
     lowered = lower_in_child(program, target, want_llvm=emit is Emit.LLVM, want_assembly=emit is Emit.ASM)
     match emit:

@@ -133,6 +133,10 @@ class CompilerStages:
         return Checked(program, _imported_files(target.root))
 
     def lower(self, program: "Program", target: Target) -> "Callable[[], LoweredObject]":
+        if target.profile is Profile.RELEASE:
+            from compiler.check.ranges import remove_proven_checks
+
+            remove_proven_checks(program)
         finish = start_lowering(program, target_options(target.profile))
         _script(target.root / target.image.linker_script)  # read while the child works
         return finish

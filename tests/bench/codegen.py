@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compiler.check import check_program
+from compiler.check.ranges import remove_proven_checks
 from compiler.cli.bench import Options, Row
 from compiler.driver import debian
 from compiler.driver.errors import ToolError
@@ -95,7 +96,9 @@ def checked_kernel(kernel: str) -> Program:
 
 def compile_dialect(kernel: str, checks: bool) -> bytes:
     """Compile and link a dialect kernel; the ELF."""
-    lowered = lower(checked_kernel(kernel), TargetOptions(checks=checks))
+    program = checked_kernel(kernel)
+    remove_proven_checks(program)
+    lowered = lower(program, TargetOptions(checks=checks))
     return _link(kernel, lowered.object)
 
 
