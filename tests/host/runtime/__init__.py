@@ -1,0 +1,1 @@
+"""The runtime under the images, on the host."""
