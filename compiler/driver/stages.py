@@ -128,6 +128,9 @@ class CompilerStages:
         from compiler.check import check_program
 
         os.environ["TANTALUM_PLATFORM"] = target.platform.name  # read by hypervisor.platform as it is imported
+        imported = sys.modules.get("hypervisor.platform")
+        if imported is not None and imported.PLATFORM.name != target.platform.name:
+            raise RuntimeError(f"this process has imported the programs for {imported.PLATFORM.name} already")
         with contextlib.chdir(target.root):  # files are named as seen from here, wherever the command was typed
             program = check_program([], name=target.image.name, modules=target.image.entry_modules)
         return Checked(program, _imported_files(target.root))
