@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from compiler.driver.errors import ToolError
 from compiler.driver.paths import ROOT
-from compiler.driver.stages import Profile, lower_in_child
+from compiler.driver.stages import Objects, Profile, assemble_blocks, lower_in_child
 
 if TYPE_CHECKING:
     from compiler.program.program import Program
@@ -59,7 +59,8 @@ def compile_file(file: Path, emit: Emit, options: FileOptions) -> bytes:
         case Emit.OBJECT:
             return lowered.object
         case Emit.ELF:
-            return _link(file.name, lowered.object, program.entries[0].symbol)
+            objects = [(file.name, lowered.object), *assemble_blocks(program)]
+            return _link(objects, program.entries[0].symbol)
 
 
 def _check(file: Path, entries: Sequence[str]) -> "Program":
@@ -84,9 +85,9 @@ def _check(file: Path, entries: Sequence[str]) -> "Program":
     return program
 
 
-def _link(name: str, content: bytes, entry: str) -> bytes:
+def _link(objects: Objects, entry: str) -> bytes:
     from compiler.link import link, load_script
 
     script = load_script(ROOT / PROGRAM_SCRIPT)
     symbols = {"PROGRAM_BASE": PROGRAM_BASE, "STACK_SIZE": STACK_SIZE_BYTES}
-    return link([(name, content)], script, symbols=symbols, entry=entry).elf
+    return link(objects, script, symbols=symbols, entry=entry).elf

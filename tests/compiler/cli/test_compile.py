@@ -121,3 +121,31 @@ def test_files_without_an_entry(tool: Tool, source: Path, text: str, code: str) 
 def test_a_file_that_is_not_text(tool: Tool, source: Path) -> None:
     source.write_bytes(b"\xff\xfe")
     assert tool("compile", str(source)).stderr.startswith("error[B204]: the file is not UTF-8: ")
+
+
+BLOCK = '''\
+from compiler.language import assembly_block, export, u64
+
+
+@assembly_block("""
+    inline
+    in x0 = value
+    out x0
+    begin
+        rbit    x0, x0
+""")
+def mirror(value: u64) -> u64:
+    return value
+
+
+@export("mirrored")
+def mirrored(value: u64) -> u64:
+    return mirror(value) + 1
+'''
+
+
+def test_a_linked_file_has_its_assembly_blocks(tool: Tool, tmp_path: Path) -> None:
+    (tmp_path / "block.py").write_text(BLOCK)
+    said = tool("compile", str(tmp_path / "block.py"), "--emit", "elf", "-o", str(tmp_path / "block.elf"))
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "rbit    x0, x0" in tool("asm", "mirrored", "--elf", str(tmp_path / "block.elf")).stdout
