@@ -157,10 +157,6 @@ class VTTBR_EL2(SystemRegister):
     VMID = bits(63, 48)
 
 
-class VBAR_EL2(SystemRegister):
-    """Vector base address."""
-
-
 class ESR_EL2(SystemRegister):
     """Why the last exception was taken to EL2."""
 
@@ -183,12 +179,6 @@ class FAR_EL2(SystemRegister):
     """Virtual address of the last fault."""
 
 
-class HPFAR_EL2(SystemRegister):
-    """Intermediate physical address of the last stage 2 fault, bits 47 to 12."""
-
-    FIPA = bits(43, 4)
-
-
 class SP_EL0(SystemRegister):
     """The partition's stack pointer."""
 
@@ -199,14 +189,6 @@ class TPIDR_EL0(SystemRegister):
 
 class TPIDRRO_EL0(SystemRegister):
     """The partition's read-only thread pointer."""
-
-
-class TPIDR_EL2(SystemRegister):
-    """Index of this CPU."""
-
-
-class MPIDR_EL1(SystemRegister):
-    """Affinity of this CPU."""
 
 
 class CNTPCT_EL0(SystemRegister):
@@ -229,13 +211,6 @@ class ID_AA64ISAR0_EL1(SystemRegister):
     """Instruction set features, 0."""
 
     RNDR = bits(63, 60)
-
-
-class ID_AA64MMFR0_EL1(SystemRegister):
-    """Memory model features, 0."""
-
-    PARange = bits(3, 0)
-    ASIDBits = bits(7, 4)
 
 
 class ID_AA64MMFR1_EL1(SystemRegister):
