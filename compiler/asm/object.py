@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from compiler.asm.block import AssembledBlock
 from compiler.asm.dwarf import PlacedBlock, write_debug_sections
-from compiler.asm.elf import SHF_ALLOC, SHF_EXECINSTR, STB_GLOBAL, STT_FUNC, ObjectWriter
-from compiler.link.elf import INLINE_LIST_SECTION, SHF_EXCLUDE
+from compiler.asm.elf import SHF_ALLOC, SHF_EXCLUDE, SHF_EXECINSTR, STB_GLOBAL, STT_FUNC, ObjectWriter
+from compiler.program.objects import INLINE_LIST_SECTION
 
 
 def _place(writer: ObjectWriter, block: AssembledBlock) -> PlacedBlock:

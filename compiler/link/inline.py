@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from compiler.link import elf
 from compiler.link.problems import ProblemList
 from compiler.link.reader import InputSection, InputSymbol, ObjectFile, Relocation
+from compiler.program.objects import INLINE_LIST_SECTION
 
 _INSTRUCTION_BYTES = 4
 _RET = (0xD65F03C0).to_bytes(_INSTRUCTION_BYTES, "little")
@@ -43,7 +44,7 @@ def replace_calls(objects: Sequence[ObjectFile], definitions: Mapping[str, Input
 
 def _inline_blocks(obj: ObjectFile, problems: ProblemList) -> Iterator[tuple[InputSymbol, bytes]]:
     """The symbol of each inline block of an object, with its instruction."""
-    lists = [section for section in obj.sections if section.name == elf.INLINE_LIST_SECTION]
+    lists = [section for section in obj.sections if section.name == INLINE_LIST_SECTION]
     if not lists:
         return
     obj.sections = [section for section in obj.sections if section not in lists]
@@ -53,7 +54,7 @@ def _inline_blocks(obj: ObjectFile, problems: ProblemList) -> Iterator[tuple[Inp
         symbol = symbols.get(name)
         code = _function_bytes(symbol)
         if symbol is None or len(code) != 2 * _INSTRUCTION_BYTES or not code.endswith(_RET):
-            what = f"{elf.INLINE_LIST_SECTION} lists {name}, which is not one instruction and RET"
+            what = f"{INLINE_LIST_SECTION} lists {name}, which is not one instruction and RET"
             fix = "assemble the block again; inline blocks are exactly one instruction"
             problems.add("LNK010", f"{obj.name} is not a usable object", found=(what,), fix=fix)
         else:

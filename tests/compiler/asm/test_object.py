@@ -10,7 +10,7 @@ from elftools.elf.relocation import RelocationSection
 from elftools.elf.sections import SymbolTableSection
 
 from compiler.asm import AssembledBlock, write_object
-from compiler.link.elf import INLINE_LIST_SECTION
+from compiler.program.objects import INLINE_LIST_SECTION
 from tests.compiler.asm.support import block
 from tests.tools import debian_tool
 
