@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from compiler.program import nodes
 from compiler.program.nodes import Expression, Span, Statement
 from compiler.program.program import Function, Program
-from compiler.program.walk import blocks, operands, statement_operands, walk
+from compiler.program.walk import blocks, operands, walk
 from compiler.syntax.diagnostics import DiagnosticSink, Note
 
 
@@ -116,7 +116,7 @@ class _LockWalker:
         if isinstance(node, nodes.Loop):
             self._loop(node)
             return
-        for operand in statement_operands(node):
+        for operand in operands(node):
             self._expression(operand)
         match node:
             case nodes.If() | nodes.Switch():

@@ -7,6 +7,8 @@ is loaded again. The work is the size of the function times a small number per l
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from compiler.check.intervals import BOTH, Abstract, as_interval, hull_abstract
 from compiler.check.range_state import Atom, State, join, join_all, widen
 from compiler.check.range_terms import atom_of, linear
@@ -20,21 +22,21 @@ from compiler.program.nodes import (
 )
 from compiler.program.program import Function
 from compiler.program.types import Int, Tuple
-from compiler.program.walk import walk
+from compiler.program.walk import Node
 
 
-def analyse(function: Function, results: dict[Function, Abstract | None]) -> Verdicts:
-    """Run the analysis; `results` holds the results of functions analysed before."""
-    run = _Run(function, results)
+def analyse(function: Function, results: dict[Function, Abstract | None], found: Iterable[Node]) -> Verdicts:
+    """Run the analysis; `results` holds the results of functions analysed before, `found` all nodes of this one."""
+    run = _Run(_thresholds(found), results)
     run.block(function.body)
     run.finish()
     return run.verdicts
 
 
-def _thresholds(function: Function) -> list[int]:
+def _thresholds(nodes_found: Iterable[Node]) -> list[int]:
     """Numbers around the constants that the function compares with, masks with or counts to."""
     found: set[int] = set()
-    for node in walk(function.body):
+    for node in nodes_found:
         match node:
             case nodes.Compare(left=left, right=right):
                 limits: tuple[nodes.Expression, ...] = (left, right)
@@ -53,9 +55,9 @@ def _thresholds(function: Function) -> list[int]:
 class _Run(Evaluator):
     """The abstract run of a body."""
 
-    def __init__(self, function: Function, results: dict[Function, Abstract | None]) -> None:
+    def __init__(self, thresholds: list[int], results: dict[Function, Abstract | None]) -> None:
         super().__init__(results)
-        self.thresholds = _thresholds(function)
+        self.thresholds = thresholds
         self.heads: dict[int, State] = {}
         self.breaks: list[list[State | None]] = []
         self.continues: list[list[State | None]] = []

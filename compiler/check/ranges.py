@@ -8,6 +8,7 @@ analysed callees first, so that what a function returns is known where it is cal
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from compiler.check.intervals import Abstract
@@ -36,12 +37,14 @@ def remove_proven_checks(program: Program) -> RangeReport:
     report = RangeReport()
     results: dict[Function, Abstract | None] = {}
     for function in _callees_first(program):
-        before = count_checks(function)
-        verdicts = analyse(function, results)
+        found = list(walk(function.body))
+        before = _count(found)
+        verdicts = analyse(function, results, found)
         if function.assembly is None and not function.extern:
             results[function] = verdicts.result
         report.warnings += [_always_fails(kind, span) for kind, span in verdicts.failing.values()]
-        function.body = _Rewriter(function, verdicts).block(function.body)
+        if verdicts.proven or verdicts.decided:
+            function.body = _Rewriter(found, verdicts).block(function.body)
         report.total += before
         report.removed += before - count_checks(function)
     return report
@@ -49,12 +52,11 @@ def remove_proven_checks(program: Program) -> RangeReport:
 
 def count_checks(function: Function) -> Counter[TrapKind]:
     """Run-time checks of a function by the kind of their trap."""
-    found: Counter[TrapKind] = Counter()
-    for node in walk(function.body):
-        kind = check_kind(node)
-        if kind is not None:
-            found[kind] += 1
-    return found
+    return _count(walk(function.body))
+
+
+def _count(found: Iterable[Node]) -> Counter[TrapKind]:
+    return Counter(kind for kind in map(check_kind, found) if kind is not None)
 
 
 def check_kind(node: Node) -> TrapKind | None:
@@ -137,8 +139,8 @@ def is_pure(node: Expression) -> bool:
 class _Rewriter:
     """Rebuilds a body; a node that stands in the tree more than once is left as it is."""
 
-    def __init__(self, function: Function, verdicts: Verdicts) -> None:
-        seen = Counter(id(node) for node in walk(function.body))
+    def __init__(self, found: Iterable[Node], verdicts: Verdicts) -> None:
+        seen = Counter(map(id, found))
         self.proven = {key for key in verdicts.proven if seen[key] == 1}
         self.decided = {key: value for key, value in verdicts.decided.items() if seen[key] == 1}
 

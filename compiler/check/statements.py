@@ -13,6 +13,7 @@ from compiler.check.context import FunctionChecker, LoopContext
 from compiler.check.flow import Flow, Variable, assigned_names, join, join_all
 from compiler.check.names import class_lookup
 from compiler.check.values import Abandon, Bound, Fresh, Known, Result, Value, by_value_struct, may_refer
+from compiler.language.errors import BuildError
 from compiler.language.sync import LOCK_RANK
 from compiler.language.types import (
     EnumType,
@@ -53,7 +54,9 @@ def statement_list(fn: FunctionChecker, nodes: Sequence[ast.stmt]) -> None:
             if rule is None:
                 fn.fail("E0100", f"{type(node).__name__} is not a statement of the dialect", node)
             rule(fn, node)
-        except Abandon:
+        except (Abandon, BuildError) as error:
+            if isinstance(error, BuildError):  # the layout of a type that is needed here for the first time
+                fn.error("E0306", str(error), node)
             poison(fn, node)
             if isinstance(node, ast.Return | ast.Raise):
                 fn.flow = Flow(dead=True)

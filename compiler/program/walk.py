@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
+from typing import Any
 
 from compiler.program import nodes
 from compiler.program.nodes import Expression, Statement
@@ -10,64 +12,45 @@ from compiler.program.nodes import Expression, Statement
 Node = Expression | Statement
 
 
-def operands(node: Expression) -> tuple[Expression, ...]:
-    """The expressions that an expression evaluates directly, in order; not the statements of a Sequence."""
-    match node:
-        case nodes.Binary() | nodes.CheckedBinary() | nodes.Compare() | nodes.Logical():
-            return (node.left, node.right)
-        case nodes.Unary() | nodes.Convert() | nodes.TupleElement():
-            return (node.operand,)
-        case nodes.Load():
-            return (node.address,)
-        case nodes.Offset():
-            return (node.base,)
-        case nodes.Element():
-            return (node.base, node.index) if node.count is None else (node.base, node.index, node.count)
-        case nodes.Call():
-            return node.arguments
-        case nodes.MakeTuple():
-            return node.elements
-        case nodes.Conditional():
-            return (node.condition, node.when_true, node.when_false)
-        case nodes.Subslice():
-            return (node.slice, node.start, node.stop)
-        case nodes.TableCall():
-            return (node.index, *node.arguments)
-        case nodes.AtomicUpdate():
-            return (node.address, node.value)
-        case nodes.CompareExchange():
-            return (node.address, node.expected, node.desired)
-        case nodes.Sequence():
-            return (node.value,)
-        case _:
-            return ()
+_TWO_SIDES = attrgetter("left", "right")
+_OPERANDS: dict[type[Any], Callable[[Any], tuple[Expression, ...]]] = {
+    nodes.Binary: _TWO_SIDES,
+    nodes.CheckedBinary: _TWO_SIDES,
+    nodes.Compare: _TWO_SIDES,
+    nodes.Logical: _TWO_SIDES,
+    nodes.Unary: lambda node: (node.operand,),
+    nodes.Convert: lambda node: (node.operand,),
+    nodes.TupleElement: lambda node: (node.operand,),
+    nodes.Load: lambda node: (node.address,),
+    nodes.Offset: lambda node: (node.base,),
+    nodes.Element: lambda node: (node.base, node.index) if node.count is None else (node.base, node.index, node.count),
+    nodes.Call: attrgetter("arguments"),
+    nodes.MakeTuple: attrgetter("elements"),
+    nodes.Conditional: attrgetter("condition", "when_true", "when_false"),
+    nodes.Subslice: attrgetter("slice", "start", "stop"),
+    nodes.TableCall: lambda node: (node.index, *node.arguments),
+    nodes.AtomicUpdate: attrgetter("address", "value"),
+    nodes.CompareExchange: attrgetter("address", "expected", "desired"),
+    nodes.Sequence: lambda node: (node.value,),
+    nodes.Assign: lambda node: (node.value,),
+    nodes.Store: attrgetter("address", "value"),
+    nodes.CopyMemory: attrgetter("destination", "source", "size"),
+    nodes.FillMemory: attrgetter("destination", "byte", "size"),
+    nodes.Evaluate: lambda node: (node.expression,),
+    nodes.If: lambda node: (node.condition,),
+    nodes.Switch: lambda node: (node.subject,),
+    nodes.Loop: lambda node: () if node.condition is None else (node.condition,),
+    nodes.Return: lambda node: () if node.value is None else (node.value,),
+    nodes.SystemOperation: lambda node: () if node.value is None else (node.value,),
+    nodes.RegisterWrite: lambda node: (node.value,),
+}
+"""For each class of node that evaluates expressions: which, in order."""
 
 
-def statement_operands(node: Statement) -> tuple[Expression, ...]:
-    """The expressions that a statement evaluates directly, in order."""
-    match node:
-        case nodes.Assign():
-            return (node.value,)
-        case nodes.Store():
-            return (node.address, node.value)
-        case nodes.CopyMemory():
-            return (node.destination, node.source, node.size)
-        case nodes.FillMemory():
-            return (node.destination, node.byte, node.size)
-        case nodes.Evaluate():
-            return (node.expression,)
-        case nodes.If():
-            return (node.condition,)
-        case nodes.Switch():
-            return (node.subject,)
-        case nodes.Loop():
-            return () if node.condition is None else (node.condition,)
-        case nodes.Return() | nodes.SystemOperation():
-            return () if node.value is None else (node.value,)
-        case nodes.RegisterWrite():
-            return (node.value,)
-        case _:
-            return ()
+def operands(node: Node) -> tuple[Expression, ...]:
+    """The expressions that a node evaluates directly, in order; not the statements of a Sequence, nor of blocks."""
+    get = _OPERANDS.get(type(node))
+    return () if get is None else get(node)
 
 
 def blocks(node: Statement) -> tuple[tuple[Statement, ...], ...]:
@@ -93,22 +76,12 @@ def walk(statements: Iterable[Statement]) -> Iterator[Node]:
         parts: list[Node] = []
         if isinstance(node, nodes.Sequence):
             parts += node.statements
-        if isinstance(node, Expression):
-            parts += operands(node)
-        else:
-            parts += statement_operands(node)
+        parts += operands(node)
+        if isinstance(node, nodes.If | nodes.Loop | nodes.Switch):
             for block in blocks(node):
                 parts += block
-        pending.extend(reversed(parts))
-
-
-def walk_expression(expression: Expression) -> Iterator[Node]:
-    """The expression and every statement and expression in it."""
-    yield expression
-    if isinstance(expression, nodes.Sequence):
-        yield from walk(expression.statements)
-    for operand in operands(expression):
-        yield from walk_expression(operand)
+        parts.reverse()
+        pending += parts
 
 
 def ends(statements: Iterable[Statement]) -> bool:
