@@ -20,6 +20,7 @@ from compiler.host.views import (
     from_number,
     is_build_time_struct,
     scalar_base,
+    store_elements,
     store_place,
     to_number,
 )
@@ -109,8 +110,7 @@ class Arguments:
         elif isinstance(value, list | tuple | ArrayView):
             items = list(cast(list[Any], value))
             address = self._place(element, len(items))
-            for index, item in enumerate(items):
-                store_place(self._space, address + index * element.size, element, item)
+            store_elements(self._space, address, element, items)
         else:
             raise HostError(f"{value!r} was given where a Slice[{element.name}] is expected")
         self._copy_back_slice(element, address, value)

@@ -29,8 +29,8 @@ def _end(span: Span) -> tuple[int, int]:
 
 
 def constant(value: int | bool | None) -> ast.expr:
-    """A literal."""
-    return ast.Constant(value)
+    """A literal; build-time integers of a width become plain ones."""
+    return ast.Constant(value if value is None or isinstance(value, bool) else int(value))
 
 
 def name(identifier: str) -> ast.expr:

@@ -13,7 +13,7 @@ from compiler.host.faults import HostError
 from compiler.host.marshal import Arguments, by_value_result, by_value_struct, result_value
 from compiler.host.memory import AddressSpace, Device
 from compiler.host.registers import Registers
-from compiler.host.views import ArrayView, Detached, StructView, load_place, store_fields
+from compiler.host.views import ArrayView, Detached, StructView, load_place, store_elements, store_fields
 from compiler.language import types as t
 from compiler.program.program import Function, Program
 
@@ -146,8 +146,7 @@ class Session(ABC):
         kind = element if isinstance(element, t.Type) else t.type_of(element)
         array = t.ArrayType(f"Array[{kind.name}, {len(values)}]", kind, len(values))
         view = ArrayView(self, self.allocate(max(array.size, 1), max(kind.align, 8)), array)
-        for index, value in enumerate(values):
-            view[index] = value
+        store_elements(self, view.address_, kind, values)
         return view
 
     def static(self, symbol: str) -> Any:
@@ -166,6 +165,14 @@ class Session(ABC):
         """Give every mutable static object its initial contents again."""
         for symbol, data in self._initial.items():
             self.write(self.static_address(symbol), data)
+
+    def changed_statics(self) -> list[str]:
+        """Symbols of the mutable static objects whose bytes are not the initial ones."""
+        return [
+            symbol
+            for symbol, data in self._initial.items()
+            if self.read(self.static_address(symbol), len(data)) != data
+        ]
 
     def device(self, base: int, size: int, model: Device) -> None:
         """Let `model` answer device accesses to `size` bytes at `base`."""

@@ -6,7 +6,8 @@ of the same memory. Nothing is cached: a view always shows what is in memory now
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, Protocol, cast
 
@@ -16,6 +17,8 @@ from compiler.language.addresses import Distinct
 from compiler.language.bitfields import Bits
 from compiler.language.structs import STRUCT_OPTIONS, ArrayValue
 from compiler.language.sync import Atomic
+
+_FORMATS: dict[t.Type, str] = dict(zip(t.INTEGERS.values(), "BHIQbhiq", strict=True))
 
 
 class Space(Protocol):
@@ -133,6 +136,8 @@ class ArrayView(View):
         store_place(self.space_, self._at(index), self._array.element, value)
 
     def __iter__(self) -> Iterator[Any]:
+        if isinstance(self._array.element, t.IntType):
+            return iter(unpack_integers(self._array.element, self.bytes_()))
         return (self[index] for index in range(len(self)))
 
     def __bytes__(self) -> bytes:
@@ -174,6 +179,19 @@ def plain(value: Any) -> Any:
     if isinstance(value, ArrayView):
         return [plain(element) for element in value]
     return value
+
+
+def pack_integers(kind: t.IntType, values: Sequence[Any]) -> bytes:
+    """The bytes of integers in a row; HostError when one is not an integer of the type."""
+    try:
+        return struct.pack(f"<{len(values)}{_FORMATS[kind]}", *values)
+    except (struct.error, TypeError):
+        return b"".join(to_number(kind, value).to_bytes(kind.size, "little", signed=kind.signed) for value in values)
+
+
+def unpack_integers(kind: t.IntType, data: bytes) -> tuple[int, ...]:
+    """The integers that lie in a row of bytes."""
+    return struct.unpack(f"<{len(data) // kind.size}{_FORMATS[kind]}", data)
 
 
 def scalar_base(kind: t.Type) -> t.IntType | None:
@@ -342,8 +360,16 @@ def _store_array(space: Space, address: int, kind: t.ArrayType, value: Any) -> N
         raise HostError(f"{value!r} is not a value of type {kind.name}")
     if len(elements) != kind.count:
         raise HostError(f"{len(elements)} elements given for {kind.name}")
-    for index, element in enumerate(elements):
-        store_place(space, address + index * kind.element.size, kind.element, element)
+    store_elements(space, address, kind.element, elements)
+
+
+def store_elements(space: Space, address: int, element: t.Type, values: Sequence[Any]) -> None:
+    """Put values into places of one type in a row."""
+    if isinstance(element, t.IntType):
+        space.write(address, pack_integers(element, values))
+        return
+    for index, value in enumerate(values):
+        store_place(space, address + index * element.size, element, value)
 
 
 def _store_optional(space: Space, address: int, kind: t.OptionalType, value: Any) -> None:

@@ -13,6 +13,8 @@ from compiler.host.session import Session
 from compiler.host.views import ArrayView, PointerView, StructView
 from compiler.language import types as t
 
+_DIFFERENT_ELEMENTS = 16
+
 
 class NotGenerated(Exception):
     """No argument of this type can be made up."""
@@ -51,9 +53,10 @@ def value(random: Random, kind: t.Type) -> Any:
         case t.OptionalType():
             return None if random.random() < 0.3 else value(random, kind.element)
         case t.StructType():
-            return {name: value(random, field.type) for name, field in kind.fields.items()}
+            return {name: _stored(random, field.type) for name, field in kind.fields.items()}
         case t.ArrayType():
-            return [value(random, kind.element) for _ in range(kind.count)]
+            different = [value(random, kind.element) for _ in range(min(kind.count, _DIFFERENT_ELEMENTS))]
+            return different if len(different) == kind.count else random.choices(different, k=kind.count)
         case t.SliceType():
             return [value(random, kind.element) for _ in range(random.randrange(7))]
         case t.UntrustedType():
@@ -64,9 +67,16 @@ def value(random: Random, kind: t.Type) -> Any:
             raise NotGenerated(kind.name)
 
 
+def _stored(random: Random, kind: t.Type) -> Any:
+    """A value of a field; one that refers to memory elsewhere is not made up."""
+    if isinstance(kind, t.SliceType | t.StrType | t.UntrustedType):
+        raise NotGenerated(kind.name)
+    return value(random, kind)
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What a call did: its result and what became of arguments and static objects, or the trap."""
+    """What a call did: its result, what became of arguments, the static objects that it changed, or the trap."""
 
     result: Any = None
     arguments: tuple[Any, ...] = ()
@@ -92,7 +102,9 @@ def comparable(value: Any) -> Any:
         case PointerView():
             return "pointer"
         case StructView():
-            return {name: comparable(item) for name, item in value.dict_().items()}
+            return {name: comparable(getattr(value, name)) for name in cast(t.StructType, value.type_).fields}
+        case ArrayView(type_=t.ArrayType(element=t.IntType())):
+            return bytes(value)
         case ArrayView():
             return [comparable(item) for item in value]
         case dict():

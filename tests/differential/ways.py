@@ -51,31 +51,28 @@ def outcome(session: Session, function: Function, row: tuple[Any, ...]) -> Outco
             result = comparable(session.call(function.symbol, *given))
         except TrapError as error:
             return Outcome(trap=(error.kind.name, error.span.file, error.span.line))
-        statics = {
-            item.symbol: comparable(session.static(item.symbol))
-            for item in session.program.statics
-            if item.mutable and session.has_static(item.symbol)
-        }
+        statics = {symbol: comparable(session.static(symbol)) for symbol in session.changed_statics()}
         return Outcome(result, tuple(comparable(item) for item in given), statics)
     finally:
         session.release(mark)
 
 
-def same(left: Outcome, right: Outcome) -> bool:
-    """Whether two ways did the same, as far as both have the static objects."""
-    both = left.statics.keys() & right.statics.keys()
+def same(left: Outcome, right: Outcome, known: Iterable[str]) -> bool:
+    """Whether two ways did the same to results, arguments and the `known` static objects, which both have."""
     return (left.result, left.arguments, left.trap) == (right.result, right.arguments, right.trap) and all(
-        left.statics[symbol] == right.statics[symbol] for symbol in both
+        left.statics.get(symbol) == right.statics.get(symbol) for symbol in known
     )
 
 
 def mismatches(ways: Mapping[str, Session], function: Function, rows: Iterable[tuple[Any, ...]]) -> list[str]:
     """Calls on which the ways differ, each as a text that says what every way did."""
     found: list[str] = []
+    statics = next(iter(ways.values())).program.statics
+    common = [item.symbol for item in statics if all(session.has_static(item.symbol) for session in ways.values())]
     for row in rows:
         outcomes = {name: outcome(session, function, row) for name, session in ways.items()}
         first = next(iter(outcomes.values()))
-        if not all(same(first, other) for other in outcomes.values()):
+        if not all(same(first, other, common) for other in outcomes.values()):
             told = "\n".join(f"    {name:10} {what}" for name, what in outcomes.items())
             found.append(f"{function.symbol}{row!r}:\n{told}")
     return found
