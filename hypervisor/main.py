@@ -15,8 +15,7 @@ from hypervisor.arch.aarch64.entropy import random_number
 from hypervisor.core import loader
 from hypervisor.core.cpu import CPU_COUNT_MAX, online_count
 from hypervisor.core.idle import allow_start, run_idle
-from hypervisor.core.partition import PARTITIONS, count_in_state, name_of
-from hypervisor.core.statistics import STATISTICS
+from hypervisor.core.partition import PARTITIONS, count_in_state, name_of, total_counts
 from hypervisor.core.vcpu import VcpuState
 from hypervisor.ffa import dispatch
 from hypervisor.memory.linear_map import LINEAR_MAP
@@ -76,12 +75,9 @@ def secondary_main() -> NoReturn:
 def end_run() -> NoReturn:
     """Print what happened; the status tells whether all partitions are still there."""
     aborted_count = count_in_state(VcpuState.ABORTED)
-    calls = STATISTICS.calls.load()
-    errors = STATISTICS.errors.load()
-    requests = STATISTICS.requests.load()
-    responses = STATISTICS.responses.load()
-    log(f"{calls} FF-A calls, {errors} of them answered with an error")
-    log(f"{requests} direct requests, {responses} direct responses")
+    counts = total_counts()
+    log(f"{counts.calls} FF-A calls, {counts.errors} of them answered with an error")
+    log(f"{counts.requests} direct requests, {counts.responses} direct responses")
     log(f"{PARTITION_COUNT - aborted_count} of {PARTITION_COUNT} partitions wait for messages, {aborted_count} aborted")
     stop_machine(STATUS_SUCCESS if aborted_count == 0 else STATUS_PARTITION_ABORTED)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from compiler.language import Atomic, PerCpu, Ptr, VirtAddr, per_cpu, struct, u32, u64
 from hypervisor.arch.aarch64.context import Context
+from hypervisor.core.statistics import Counts
 from hypervisor.core.vcpu import Vcpu
 from hypervisor.platform import PLATFORM
 
@@ -21,11 +22,11 @@ class Cpu:
     """The hypervisor itself, as a vCPU that the others leave the CPU to when there is nothing to run."""
     stack_top: VirtAddr = VirtAddr(0)
     current: Ptr[Vcpu] | None = None
-    """The vCPU that runs here."""
+    """The vCPU that runs here. The short paths of calls do not keep it: the vectors set it before a handler runs."""
     is_online: Atomic[u32] = Atomic(0)
 
 
-CPUS: PerCpu[Cpu] = per_cpu(Cpu(idle=Vcpu(context=Context())), count=CPU_COUNT_MAX)
+CPUS: PerCpu[Cpu] = per_cpu(Cpu(idle=Vcpu(context=Context(), counts=Counts())), count=CPU_COUNT_MAX)
 
 
 def online_count() -> u64:

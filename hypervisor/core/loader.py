@@ -11,7 +11,7 @@ from compiler.language import PhysAddr, Ptr, address_of, linker_symbol, u64
 from hypervisor.arch.aarch64 import cpu
 from hypervisor.arch.aarch64.cpu import PartitionMode
 from hypervisor.arch.aarch64.entropy import random_number
-from hypervisor.core.partition import PARTITIONS, Partition, PartitionId
+from hypervisor.core.partition import PARTITIONS, Partition, PartitionId, enter_in_table
 from hypervisor.core.partition_image import MAGIC, ImageHeader
 from hypervisor.memory import page_table, pages
 from hypervisor.memory.descriptors import Access, Regime
@@ -37,6 +37,7 @@ def load_all() -> MapError | None:
         partition.index = index
         partition.id = PartitionId(IDS[index])
         partition.image = address_of(header)
+        enter_in_table(partition)
         error = _map_image(partition, header, to_physical(image))
         if isinstance(error, MapError):
             return error

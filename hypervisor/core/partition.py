@@ -6,8 +6,22 @@ is in its vCPU.
 
 from __future__ import annotations
 
-from compiler.language import Array, Distinct, Ptr, array, static, struct, u16, u64
+from compiler.language import (
+    Array,
+    Distinct,
+    Ptr,
+    Value,
+    address_of,
+    array,
+    offset_of,
+    static,
+    static_assert,
+    struct,
+    u16,
+    u64,
+)
 from hypervisor.core.partition_image import ImageHeader
+from hypervisor.core.statistics import Counts
 from hypervisor.core.vcpu import Vcpu, VcpuState
 from hypervisor.memory.page_table import AddressSpace
 from hypervisor.partitions.listing import NAMES, PARTITION_COUNT
@@ -28,7 +42,18 @@ class Partition:
     image: Ptr[ImageHeader] | None = None
 
 
+static_assert(offset_of(Partition, "vcpu") == 0, "SP_EL2 points at the partition and at its vCPU alike")
+
 PARTITIONS: Array[Partition] = static(array(PARTITION_COUNT))
+
+BY_ID_COUNT = 64
+BY_ID: Array[Ptr[Partition] | None] = static(array(BY_ID_COUNT))
+"""A partition for the low bits of its ID, where the short paths look; of several with the same bits one is here."""
+
+
+def enter_in_table(partition: Partition) -> None:
+    """Let the short paths find a partition."""
+    BY_ID[partition.id.raw & (BY_ID_COUNT - 1)] = address_of(partition)
 
 
 def find_partition(id: PartitionId) -> Partition | None:
@@ -47,6 +72,14 @@ def partition_of(vcpu: Vcpu) -> Partition:
 def name_of(partition: Partition) -> str:
     """What the build calls it."""
     return NAMES[partition.index]
+
+
+def total_counts() -> Value[Counts]:
+    """What all partitions did; exact when none of them runs."""
+    total = Counts()
+    for partition in PARTITIONS:
+        total.add(partition.vcpu.counts)
+    return total
 
 
 def count_in_state(state: VcpuState) -> u64:

@@ -6,8 +6,9 @@ is WAITING again. `state` is the only token of that ownership. A BLOCKED vCPU st
 
 from __future__ import annotations
 
-from compiler.language import Atomic, EnumU8, Ordering, Ptr, VirtAddr, offset_of, static_assert, struct, u64
+from compiler.language import Atomic, EnumU8, Ordering, Ptr, VirtAddr, offset_of, static_assert, struct, u32, u64
 from hypervisor.arch.aarch64.context import Context
+from hypervisor.core.statistics import Counts
 
 
 class VcpuState(EnumU8):
@@ -30,6 +31,7 @@ class Vcpu:
     """An execution context of a partition."""
 
     context: Context
+    counts: Counts
     hypervisor_stack: VirtAddr = VirtAddr(0)
     """Top of the stack of the CPU that runs it; the vectors load it."""
     successor: Ptr[Vcpu] | None = None
@@ -40,6 +42,10 @@ class Vcpu:
     partition_index: u64 = 0
     requester: Ptr[Vcpu] | None = None
     """The vCPU whose direct request this one is serving."""
+    version: u32 = 0
+    """What FFA_VERSION agreed on; 0 before."""
+    version_is_final: bool = False
+    """Whether a call other than FFA_VERSION has been made."""
 
     def claim(self, expected: VcpuState) -> bool:
         """Take ownership of an idle vCPU; False when it is not in the `expected` state."""

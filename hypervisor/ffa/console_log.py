@@ -39,7 +39,7 @@ def handle_64(caller: Partition, endpoint: Endpoint, call: Message, reply: Messa
     words[4] = call.x6
     words[5] = call.x7
     count = REGISTER_COUNT_64
-    if endpoint.version >= VERSION_1_2:
+    if caller.vcpu.version >= VERSION_1_2:
         count = REGISTER_COUNT_64_1_2
         for index in range(REGISTER_COUNT_64, REGISTER_COUNT_64_1_2):
             words[index] = caller.vcpu.context.x[index + 2]

@@ -10,9 +10,7 @@ from __future__ import annotations
 from compiler.language import Ordering, Value, address_of, struct, truncate, u16, u64
 from hypervisor.core.partition import Partition, PartitionId, find_partition, partition_of
 from hypervisor.core.scheduler import pass_cpu
-from hypervisor.core.statistics import STATISTICS
 from hypervisor.core.vcpu import Vcpu, VcpuState
-from hypervisor.ffa.endpoint import RuntimeModel, endpoint_of
 from hypervisor.ffa.errors import FfaError
 from hypervisor.ffa.functions import SMC64_BIT
 from hypervisor.ffa.message import Message, low
@@ -77,10 +75,9 @@ def check_request(request: DirectMessage, caller: Partition) -> Partition | FfaE
 def commit_request(caller: Partition, receiver: Partition, call: Message, reply: Message) -> None:
     """Block the caller and let the receiver, which this CPU owns, find the message."""
     receiver.vcpu.requester = address_of(caller.vcpu)
-    endpoint_of(receiver).model = RuntimeModel.DIRECT_REQUEST
     pass_cpu(caller.vcpu, VcpuState.BLOCKED, receiver.vcpu)
     copy_message(call, reply)
-    STATISTICS.requests.fetch_add(1, Ordering.RELAXED)
+    caller.vcpu.counts.requests += 1
 
 
 def check_response(response: DirectMessage, caller: Partition) -> Vcpu | FfaError:
@@ -101,13 +98,12 @@ def commit_response(caller: Partition, requester: Vcpu, call: Message, reply: Me
     requester.state.store(VcpuState.RUNNING, Ordering.RELAXED)
     pass_cpu(caller.vcpu, VcpuState.WAITING, requester)
     copy_message(call, reply)
-    STATISTICS.responses.fetch_add(1, Ordering.RELAXED)
+    caller.vcpu.counts.responses += 1
 
 
 def finish_request(server: Partition) -> None:
     """The partition no longer owes a response."""
     server.vcpu.requester = None
-    endpoint_of(server).model = RuntimeModel.NONE
 
 
 def copy_message(call: Message, reply: Message) -> None:

@@ -5,10 +5,9 @@ The vectors call `handle_call` with x0 to x7 of the partition and give what it r
 
 from __future__ import annotations
 
-from compiler.language import Ordering, export, u64
+from compiler.language import export, u64
 from hypervisor.core.partition import Partition, partition_of
 from hypervisor.core.scheduler import current_vcpu
-from hypervisor.core.statistics import STATISTICS
 from hypervisor.ffa import console_log, direct, features, id_get, msg_wait, version
 from hypervisor.ffa.endpoint import Endpoint, endpoint_of
 from hypervisor.ffa.errors import FfaError
@@ -22,11 +21,11 @@ def handle_call(x0: u64, x1: u64, x2: u64, x3: u64, x4: u64, x5: u64, x6: u64, x
     call = Message(x0=x0, x1=x1, x2=x2, x3=x3, x4=x4, x5=x5, x6=x6, x7=x7)
     reply = Message()
     caller = partition_of(current_vcpu())
-    STATISTICS.calls.fetch_add(1, Ordering.RELAXED)
+    caller.vcpu.counts.calls += 1
     error = dispatch(caller, endpoint_of(caller), call, reply)
     if isinstance(error, FfaError):
         reply.fail(error)
-        STATISTICS.errors.fetch_add(1, Ordering.RELAXED)
+        caller.vcpu.counts.errors += 1
     return registers_of(reply)
 
 
@@ -36,10 +35,10 @@ def dispatch(caller: Partition, endpoint: Endpoint, call: Message, reply: Messag
     if function is None:
         return FfaError.NOT_SUPPORTED
     if function != Function.VERSION:
-        endpoint.version_is_final = True
+        caller.vcpu.version_is_final = True
     match function:
         case Function.VERSION:
-            version.handle(endpoint, call, reply)
+            version.handle(caller.vcpu, call, reply)
             return None
         case Function.FEATURES:
             return features.handle(call, reply)
@@ -51,7 +50,7 @@ def dispatch(caller: Partition, endpoint: Endpoint, call: Message, reply: Messag
         case Function.CONSOLE_LOG_64:
             return console_log.handle_64(caller, endpoint, call, reply)
         case Function.MSG_WAIT:
-            return msg_wait.handle(caller, endpoint, call)
+            return msg_wait.handle(caller, call)
         case Function.DIRECT_REQUEST | Function.DIRECT_REQUEST_64:
             return direct.handle_request(caller, call, reply)
         case Function.DIRECT_RESPONSE | Function.DIRECT_RESPONSE_64:

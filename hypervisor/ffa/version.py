@@ -6,7 +6,7 @@ The one call whose errors are not FFA_ERROR: w0 is the version, or NOT_SUPPORTED
 from __future__ import annotations
 
 from compiler.language import Bits, bit, bits, truncate, u32
-from hypervisor.ffa.endpoint import Endpoint
+from hypervisor.core.vcpu import Vcpu
 from hypervisor.ffa.errors import FfaError
 from hypervisor.ffa.message import Message, low
 from hypervisor.ffa.protocol import VERSION_1_2
@@ -20,23 +20,23 @@ class Version(Bits, base=u32):
     RESERVED = bit(31)
 
 
-def handle(endpoint: Endpoint, call: Message, reply: Message) -> None:
+def handle(vcpu: Vcpu, call: Message, reply: Message) -> None:
     """Record the caller's version, and answer with the hypervisor's."""
     requested = low(call.x1)
-    error = check(endpoint, requested)
+    error = check(vcpu, requested)
     if isinstance(error, FfaError):
         reply.x0 = truncate(u32, error.value)
         return
-    endpoint.version = requested
+    vcpu.version = requested
     reply.x0 = VERSION_1_2
 
 
-def check(endpoint: Endpoint, requested: u32) -> FfaError | None:
+def check(vcpu: Vcpu, requested: u32) -> FfaError | None:
     """The same major version, a minor version not above ours, and no other than agreed on once calls were made."""
     own = Version(VERSION_1_2)
     wanted = Version(requested)
     if wanted.RESERVED or wanted.MAJOR != own.MAJOR or wanted.MINOR > own.MINOR:
         return FfaError.NOT_SUPPORTED
-    if endpoint.version_is_final and requested != endpoint.version:
+    if vcpu.version_is_final and requested != vcpu.version:
         return FfaError.NOT_SUPPORTED
     return None

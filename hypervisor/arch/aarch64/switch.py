@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from compiler.language import assembly_block, unreachable
+from compiler.language import assembly_block, size_of, unreachable
 from hypervisor.arch.aarch64 import exceptions
 from hypervisor.arch.aarch64.context import Context
 from hypervisor.arch.aarch64.pointer_keys import HYPERVISOR_KEY
@@ -28,6 +28,7 @@ from hypervisor.arch.aarch64.registers import (
     APIAKeyHi_EL1,
     APIAKeyLo_EL1,
 )
+from hypervisor.core.cpu import CPUS, Cpu
 from hypervisor.core.vcpu import Vcpu
 from hypervisor.ffa import dispatch
 from runtime.syndrome import ExceptionClass
@@ -40,12 +41,10 @@ API_BIT = 41
 @assembly_block(
     """
     naked
-    call dispatch.handle_call, exceptions.handle_exception, resume, HYPERVISOR_KEY
+    call dispatch.handle_call, exceptions.handle_exception, resume, CPUS, HYPERVISOR_KEY
     in x0..x30, sp
     clobber caller_saved, x29, x30, sp, memory
     begin
-        stp     x8, x9, [sp, #{Context.x[8]}]
-        stp     x10, x11, [sp, #{Context.x[10]}]
         stp     x12, x13, [sp, #{Context.x[12]}]
         mrs     x8, ESR_EL2
         stp     x14, x15, [sp, #{Context.x[14]}]
@@ -58,6 +57,12 @@ API_BIT = 41
         cmp     x8, #{ExceptionClass.SVC.value}
         mov     sp, x10
         str     x9, [sp, #-16]!
+        mrs     x10, TPIDR_EL2
+        mov     x11, #{size_of(Cpu)}
+        adrp    x12, {CPUS}
+        add     x12, x12, :lo12:{CPUS}
+        madd    x12, x10, x11, x12
+        str     x9, [x12, #{Cpu.current}]
         mov     x29, xzr                            // backtraces end here
         mrs     x10, HCR_EL2
         tbz     x10, #{API_BIT}, 1f
@@ -121,10 +126,10 @@ API_BIT = 41
         stlrb   w10, [x8]                           // from here on another CPU may run it
         b       {resume}
     """,
-    uses=(EXCEPTION_CLASS_LSB, HYPERVISOR_KEY, Context, ExceptionClass, dispatch, exceptions),
+    uses=(CPUS, EXCEPTION_CLASS_LSB, HYPERVISOR_KEY, Context, Cpu, ExceptionClass, dispatch, exceptions, size_of),
 )
 def serve_exception() -> NoReturn:
-    """A partition's synchronous exception: call the handler, then go on with the same vCPU or with its successor."""
+    """What has no short path: call the handler, then go on with the same vCPU or its successor. x8 to x11 are saved."""
     unreachable()
 
 
@@ -138,8 +143,6 @@ def serve_exception() -> NoReturn:
         msr     HCR_EL2, x10
         tbz     x10, #{E2H_BIT}, 1f
         msr     TTBR0_EL2, x11
-        b       2f
-    1:  msr     VTTBR_EL2, x11
     2:  tbz     x10, #{API_BIT}, 3f
         ldp     x12, x13, [x9, #{Context.key_low}]
         msr     APIAKeyLo_EL1, x12
@@ -167,6 +170,8 @@ def serve_exception() -> NoReturn:
         eret
         dsb     nsh
         isb
+    1:  msr     VTTBR_EL2, x11
+        b       2b
     """
 )
 def resume(vcpu: Vcpu) -> NoReturn:

@@ -1,7 +1,7 @@
 """The exception vectors of EL2 (DDI 0487, D1.3.1): 16 entries of 32 instructions.
 
-Only synchronous exceptions of a partition are served; `switch.py` continues there. Everything else ends in a panic:
-nothing enables an interrupt, and the hypervisor itself must not fault. A panic switches to its own stack before it
+Only synchronous exceptions of a partition are served; `short_calls.py` continues there. Everything else ends in a
+panic: nothing enables an interrupt, and the hypervisor itself must not fault. A panic switches to its own stack before it
 touches memory through SP, so that it can report a stack overflow.
 """
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import NoReturn
 
 from compiler.language import assembly_block, export, size_of, unreachable
+from hypervisor.arch.aarch64.short_calls import serve_synchronous
 from hypervisor.arch.aarch64.stacks import PANIC_FRAMES, PANIC_STACK_SLOT_SIZE, PANIC_STACKS_START
-from hypervisor.arch.aarch64.switch import serve_exception
 from runtime import panic
 from runtime.panic_frame import PanicFrame
 
@@ -25,7 +25,7 @@ from runtime.panic_frame import PanicFrame
     global el2_sync, el2_irq, el2_fiq, el2_serror
     global lower_sync, lower_irq, lower_fiq, lower_serror
     global lower32_sync, lower32_irq, lower32_fiq, lower32_serror
-    call enter_panic, serve_exception
+    call enter_panic, serve_synchronous
     in x0
     clobber x0
     begin
@@ -70,7 +70,7 @@ from runtime.panic_frame import PanicFrame
         b       {enter_panic}
     .balign 128
     lower_sync:
-        b       {serve_exception}
+        b       {serve_synchronous}
     .balign 128
     lower_irq:
         msr     TPIDRRO_EL0, x0
@@ -107,7 +107,7 @@ from runtime.panic_frame import PanicFrame
         mov     x0, #15
         b       {enter_panic}
     """,
-    uses=(serve_exception,),
+    uses=(serve_synchronous,),
 )
 def exception_vectors() -> NoReturn:
     """Entered by the CPU alone; on the host there are no exceptions."""

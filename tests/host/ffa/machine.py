@@ -39,7 +39,6 @@ class Machine:
         self.session = Interpreter(PROGRAM, externs={"console_write": self._print})
         self.session.registers["TPIDR_EL2"] = 0
         self.partitions = self.session.static("hypervisor.core.partition.PARTITIONS")
-        self.endpoints = self.session.static("hypervisor.ffa.endpoint.ENDPOINTS")
         self.cpu = self.session.static("hypervisor.core.cpu.CPUS")[0]
         self.session.call(pages.initialise)
         for index, number in ((PING, PING_ID), (PONG, PONG_ID)):

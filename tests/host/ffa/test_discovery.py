@@ -36,13 +36,13 @@ def machine() -> Machine:
 @pytest.mark.parametrize("wanted", [0x10000, 0x10001, 0x10002, 0xFFFF_FFFF_0001_0002])
 def test_a_compatible_version_is_answered_with_ours(machine: Machine, wanted: int) -> None:
     assert machine.call(VERSION, wanted) == (0x10002, 0, 0, 0, 0, 0, 0, 0)
-    assert machine.endpoints[0].version == wanted & MASK_32
+    assert machine.partitions[0].vcpu.version == wanted & MASK_32
 
 
 @pytest.mark.parametrize("wanted", [0x10003, 0x20000, 0x00002, 0x8001_0002, 0])
 def test_an_incompatible_version_is_refused_and_not_recorded(machine: Machine, wanted: int) -> None:
     assert machine.call(VERSION, wanted) == (NOT_SUPPORTED_32, 0, 0, 0, 0, 0, 0, 0)
-    assert machine.endpoints[0].version == 0
+    assert machine.partitions[0].vcpu.version == 0
 
 
 def test_the_version_is_final_after_any_other_call(machine: Machine) -> None:
