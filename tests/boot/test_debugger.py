@@ -17,7 +17,7 @@ from tests.boot.machine import hypervisor, partition, platform
 from tests.tools import debian_tool
 
 IMAGE = find_image(ROOT, "hypervisor")
-DIRECT = Path("hypervisor", "ffa", "direct.py")
+CONSOLE_LOG = Path("hypervisor", "ffa", "console_log.py")
 PING = Path("hypervisor", "partitions", "ping.py")
 
 
@@ -49,14 +49,16 @@ def gdb(cpu: str | None, *commands: str) -> str:
 @pytest.mark.parametrize("cpu", [None, "cortex-a72"])
 def test_a_breakpoint_in_a_handler_shows_line_callers_and_arguments(cpu: str | None) -> None:
     said = gdb(
-        cpu, f"break {place(DIRECT, 'commit_request(caller, receiver, call, reply)')}", "continue", "bt", "info args"
+        cpu, f"break {place(CONSOLE_LOG, 'return _print(caller, endpoint, call.x1')}", "continue", "bt", "info args"
     )
-    assert re.search(r"Breakpoint 1(\.\d)?, handle_request \(caller=\.\.\., call=\.\.\., reply=\.\.\.\)", said)
-    assert "    commit_request(caller, receiver, call, reply)" in said
+    assert re.search(
+        r"Breakpoint 1(\.\d)?, handle_64 \(caller=\.\.\., endpoint=\.\.\., call=\.\.\., reply=\.\.\.\)", said
+    )
+    assert "    return _print(caller, endpoint, call.x1, " in said
     assert re.search(r"#1 .* in dispatch \(caller=.*\) at hypervisor/ffa/dispatch\.py:\d+", said)
-    assert re.search(r"#2 .* in handle_call \(x0=3288334447, x1=196610, .*\) at hypervisor/ffa/dispatch\.py:\d+", said)
+    assert re.search(r"#2 .* in handle_call \(x0=3288334474, x1=5, .*\) at hypervisor/ffa/dispatch\.py:\d+", said)
     assert re.search(r"#3 .*\.serve_exception \(\) at hypervisor/arch/aarch64/switch\.py:\d+", said)
-    assert re.search(r"^call = (@0x\w+: )?\{x0 = 3288334447, x1 = 196610, x2 = 0, ", said, re.MULTILINE)
+    assert re.search(r"^call = (@0x\w+: )?\{x0 = 3288334474, x1 = 5, x2 = 521375147378, ", said, re.MULTILINE)
     assert re.search(r"^caller = (@0x\w+: )?\{.*index = ", said, re.MULTILINE)
 
 

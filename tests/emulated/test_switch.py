@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
-from compiler.asm import AssembledBlock, BlockSource, SymbolReference, assemble
 from compiler.check import check_program
 from compiler.host import Interpreter, TrapError
 from compiler.language import offset_of, size_of
 from compiler.program.nodes import TrapKind
-from compiler.program.program import Function
 from hypervisor.arch.aarch64 import switch
 from hypervisor.arch.aarch64.context import Context
+from hypervisor.core.cpu import Cpu
 from hypervisor.core.vcpu import Vcpu, VcpuState
 from tests.emulated.blocks import Machine, run_block
+from tests.emulated.bound import bound_block
 
 PROGRAM = check_program([switch.serve_exception, switch.enter, switch.resume], name="switch")
-OLD, NEW, STACK, KEY = 0x10_0000, 0x20_0000, 0x31_0000, 0x40_0000
+OLD, NEW, STACK, KEY, CPUS = 0x10_0000, 0x20_0000, 0x31_0000, 0x40_0000, 0x50_0000
+CPU_INDEX = 2
+SAVED_BEFORE = range(8, 12)
+"""What the short paths saved before they left to the block."""
 SVC = 0x15 << 26
 DATA_ABORT = 0x24 << 26
 E2H, API, TGE = 1 << 34, 1 << 41, 1 << 27
@@ -34,22 +36,8 @@ SWITCHED = {
 }
 
 
-def block(function: Callable[..., object]) -> AssembledBlock:
-    """A block of `switch.py` with its names bound as the build binds them."""
-    bound: Function = next(item for item in PROGRAM.functions if item.source_name == function.__name__)
-    assert bound.assembly is not None
-    bindings = bound.assembly.bindings
-
-    def resolve(text: str) -> int | SymbolReference:
-        value = bindings[text]
-        return SymbolReference(value) if isinstance(value, str) else value
-
-    source = BlockSource(bound.symbol, bound.assembly.text, bound.assembly.file, bound.assembly.first_line)
-    return assemble(source, resolve)
-
-
-SERVE = block(switch.serve_exception)
-RESUME = block(switch.resume)
+SERVE = bound_block(PROGRAM, switch.serve_exception)
+RESUME = bound_block(PROGRAM, switch.resume)
 
 
 def symbol(name: str) -> str:
@@ -72,17 +60,20 @@ class Case:
         chance = random.Random(self.seed)
         registers = {f"x{number}": chance.getrandbits(64) for number in range(31)} | {"sp": OLD}
         system = {name: chance.getrandbits(64) for name in SWITCHED}
-        system |= {"ESR_EL2": self.syndrome, "HCR_EL2": self.configuration}
+        system |= {"ESR_EL2": self.syndrome, "HCR_EL2": self.configuration, "TPIDR_EL2": CPU_INDEX}
         memory = {
             OLD: vcpu(chance, self.configuration),
             NEW: vcpu(chance, self.configuration),
             STACK - 0x100: bytes(0x100),
             KEY: bytes(range(16)),
+            CPUS: bytes((CPU_INDEX + 1) * size_of(Cpu)),
         }
+        saved = b"".join(registers[f"x{number}"].to_bytes(8, "little") for number in SAVED_BEFORE)
+        memory[OLD] = replaced(memory[OLD], offset_of(Vcpu, "context.x[8]"), saved)
         before = Machine(dict(registers), dict(memory), dict(system))
         machine = Machine(registers, memory, system)
         calls = {symbol("handle_call"): self.handler, symbol("handle_exception"): self.handler}
-        after = run_block(SERVE, machine, calls=calls, symbols={symbol("HYPERVISOR_KEY"): KEY})
+        after = run_block(SERVE, machine, calls=calls, symbols={symbol("HYPERVISOR_KEY"): KEY, symbol("CPUS"): CPUS})
         return before, after
 
     def handler(self, machine: Machine) -> None:
@@ -106,8 +97,11 @@ def vcpu(chance: random.Random, configuration: int) -> bytes:
 
 def put(machine: Machine, address: int, data: bytes) -> None:
     base = max(start for start in machine.memory if start <= address)
-    old = machine.memory[base]
-    machine.memory[base] = old[: address - base] + data + old[address - base + len(data) :]
+    machine.memory[base] = replaced(machine.memory[base], address - base, data)
+
+
+def replaced(old: bytes, offset: int, data: bytes) -> bytes:
+    return old[:offset] + data + old[offset + len(data) :]
 
 
 def write(machine: Machine, address: int, value: int) -> None:
@@ -132,6 +126,11 @@ def test_a_call_changes_the_message_and_nothing_else(seed: int, configuration: i
     for name in [f"x{number}" for number in range(8, 31)] + ["sp"]:
         assert after.registers[name] == before.registers[name], name
     assert {name: after.system[name] for name in before.system} == before.system
+
+
+def test_the_handler_learns_which_vcpu_runs() -> None:
+    _, after = Case(1).run()
+    assert word(after, CPUS + CPU_INDEX * size_of(Cpu) + offset_of(Cpu, "current")) == OLD
 
 
 def test_the_handler_signs_with_the_hypervisors_key_and_the_partition_with_its_own() -> None:

@@ -2,7 +2,8 @@
 
 `dispatch.handle_call` is the definition of every call. Each path here tests first that it does the same, changes
 nothing before it is sure, and otherwise leaves to `serve_exception`, which calls the handler;
-tests/emulated/test_short_calls.py runs both on the same states. No path signs or loads through a pointer of a partition, so the partition's key may stay in the CPU.
+tests/emulated/test_short_calls.py runs both on the same states. No path signs or authenticates a pointer, so the
+partition's key may stay in the CPU.
 
 SP_EL2 is the vCPU, with which its partition begins. Until a path is sure it uses x8 to x11 only, which are saved first,
 and the flags.
@@ -54,7 +55,7 @@ KNOWN: Array[u64] = constant([_known(BASE), _known(BASE | SMC64_BIT)])
         lsr     w8, w8, #{EXCEPTION_CLASS_LSB}
         eor     w10, w0, w9
         cmp     w8, #{ExceptionClass.SVC.value}
-        b.ne    {serve_exception}                   // no call
+        b.ne    slow                                // no call
         and     w11, w10, #{~SMC64_BIT & 0xffffffff}
         cmp     w11, #{Function.DIRECT_REQUEST.value - BASE}
         b.eq    request
@@ -76,7 +77,7 @@ KNOWN: Array[u64] = constant([_known(BASE), _known(BASE | SMC64_BIT)])
         ubfx    w9, w0, #{SMC64_LSB}, #1
         ldr     x8, [x8, x9, lsl #3]
         lsr     x8, x8, x11
-        tbnz    w8, #0, known                       // a function without a short path, or with the hint
+        tbnz    w8, #0, slow                        // a function without a short path, or with the hint
     unknown:
         ldp     x8, x9, [sp, #{Vcpu.counts.calls}]
         add     x8, x8, #1
@@ -93,10 +94,10 @@ KNOWN: Array[u64] = constant([_known(BASE), _known(BASE | SMC64_BIT)])
         ldr     w8, [sp, #{Vcpu.version}]
         ldrb    w9, [sp, #{Vcpu.version_is_final}]
         cmp     w1, w10
-        b.ne    {serve_exception}                   // another version than ours may be right too
+        b.ne    slow                                // another version than ours may be right too
         cbz     w9, 1f
         cmp     w8, w10
-        b.ne    {serve_exception}                   // another one was agreed on
+        b.ne    slow                                // another one was agreed on
     1:  ldr     x8, [sp, #{Vcpu.counts.calls}]
         str     w10, [sp, #{Vcpu.version}]
         add     x8, x8, #1
@@ -110,13 +111,13 @@ KNOWN: Array[u64] = constant([_known(BASE), _known(BASE | SMC64_BIT)])
         and     w10, w10, #{~SMC64_BIT & 0xffffffff}
         sub     w10, w10, #{FIRST}
         cmp     w10, #{LAST - FIRST}
-        b.hi    {serve_exception}                   // no function that is known
+        b.hi    slow                                // no function that is known
         adrp    x8, {KNOWN}
         add     x8, x8, :lo12:{KNOWN}
         ubfx    w9, w1, #{SMC64_LSB}, #1
         ldr     x8, [x8, x9, lsl #3]
         lsr     x8, x8, x10
-        tbz     w8, #0, known                       // no function that is known
+        tbz     w8, #0, slow                        // no function that is known
         mov     x2, xzr
         b       succeed
 
@@ -143,26 +144,26 @@ KNOWN: Array[u64] = constant([_known(BASE), _known(BASE | SMC64_BIT)])
         dsb     nsh                                 // nothing beyond is executed speculatively
         isb
 
-    known:
+    slow:
         b       {serve_exception}
 
     request:
-        cbnz    w2, known                           // not a message of partitions
+        cbnz    w2, slow                            // not a message of partitions
         ldrh    w8, [sp, #{Partition.id}]
         and     x9, x1, #{BY_ID_COUNT - 1}          // an index that is in bounds, speculatively too
         cmp     w8, w1, lsr #16
-        b.ne    {serve_exception}                   // the sender is not the caller
+        b.ne    slow                                // the sender is not the caller
         adrp    x10, {BY_ID}
         add     x10, x10, :lo12:{BY_ID}
         ldr     x9, [x10, x9, lsl #3]
-        cbz     x9, known                           // nobody has that ID
+        cbz     x9, slow                            // nobody has that ID
         ldrh    w8, [x9, #{Partition.id}]
         add     x10, x9, #{Vcpu.state}
         cmp     w8, w1, uxth
-        b.ne    {serve_exception}                   // not the one in the table
+        b.ne    slow                                // not the one in the table
     1:  ldaxrb  w8, [x10]
         cmp     w8, #{VcpuState.WAITING.value}
-        b.ne    {serve_exception}                   // busy or aborted; the caller itself runs
+        b.ne    slow                                // busy or aborted; the caller itself runs
         mov     w11, #{VcpuState.RUNNING.value}
         stxrb   w8, w11, [x10]
         cbnz    w8, 1b
@@ -181,15 +182,15 @@ KNOWN: Array[u64] = constant([_known(BASE), _known(BASE | SMC64_BIT)])
         b       deliver
 
     response:
-        cbnz    w2, known                           // not a message of partitions
+        cbnz    w2, slow                            // not a message of partitions
         ldrh    w8, [sp, #{Partition.id}]
         ldr     x9, [sp, #{Vcpu.requester}]
         cmp     w8, w1, lsr #16
-        b.ne    {serve_exception}                   // the sender is not the caller
-        cbz     x9, known                           // no response is owed
+        b.ne    slow                                // the sender is not the caller
+        cbz     x9, slow                            // no response is owed
         ldrh    w8, [x9, #{Partition.id}]
         cmp     w8, w1, uxth
-        b.ne    {serve_exception}                   // or not to this one
+        b.ne    slow                                // or not to this one
         ldr     x10, [sp, #{Vcpu.counts.calls}]
         ldr     x11, [sp, #{Vcpu.counts.responses}]
         mov     w8, #1

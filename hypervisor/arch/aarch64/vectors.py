@@ -1,8 +1,8 @@
 """The exception vectors of EL2 (DDI 0487, D1.3.1): 16 entries of 32 instructions.
 
 Only synchronous exceptions of a partition are served; `short_calls.py` continues there. Everything else ends in a
-panic: nothing enables an interrupt, and the hypervisor itself must not fault. A panic switches to its own stack before it
-touches memory through SP, so that it can report a stack overflow.
+panic: nothing enables an interrupt, and the hypervisor itself must not fault. A panic switches to its own stack before
+it touches memory through SP, so that it can report a stack overflow.
 """
 
 from __future__ import annotations

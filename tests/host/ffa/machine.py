@@ -7,8 +7,8 @@ from typing import Any
 
 from compiler.check import check_program
 from compiler.host import Interpreter
-from hypervisor.arch.aarch64 import exceptions
-from hypervisor.core.partition import PartitionId
+from hypervisor.arch.aarch64 import exceptions, short_calls
+from hypervisor.core.partition import PartitionId, enter_in_table
 from hypervisor.core.vcpu import VcpuState
 from hypervisor.ffa import dispatch
 from hypervisor.ffa.errors import FfaError
@@ -22,6 +22,8 @@ ENTRIES: list[Callable[..., object]] = [
     exceptions.handle_exception,
     pages.initialise,
     page_table.create,
+    enter_in_table,
+    short_calls.serve_synchronous,
 ]
 PROGRAM = check_program(ENTRIES, name="ffa")
 PING, PONG = 0, 1
@@ -46,6 +48,7 @@ class Machine:
             partition.id = PartitionId(number)
             partition.index = index
             partition.vcpu.partition_index = index
+            self.session.call(enter_in_table, partition)
             self.session.call(page_table.create, partition.memory, Regime.EL0_HOST, 0)
         assert len(self.partitions) == PARTITION_COUNT
         self.partitions[PONG].vcpu.state = VcpuState.WAITING
