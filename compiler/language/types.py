@@ -19,6 +19,8 @@ from compiler.language import addresses, bitfields, enums, functions, integers, 
 from compiler.language.errors import BuildError
 
 POINTER_SIZE = 8
+LARGEST_OBJECT = 1 << 28
+"""Bytes of the largest array: more is a mistake, or memory that a linker symbol should name."""
 
 
 @dataclass(frozen=True)
@@ -550,6 +552,9 @@ def array_type(annotation: Any, value: Any) -> Type:
     if not isinstance(value, structs.ArrayValue):
         raise BuildError(f"{annotation!r} needs its length on the right-hand side: `= array(n)`")
     element = array_type(get_args(annotation)[0], value.of)
+    if element.size * value.count > LARGEST_OBJECT:
+        shown = f"{value.count} elements of {element.size} bytes"
+        raise BuildError(f"{shown} are more than the {LARGEST_OBJECT >> 20} MiB that one object may have")
     return ArrayType(f"Array[{element.name}, {value.count}]", element, value.count)
 
 
