@@ -77,7 +77,9 @@ def _build(image: Image, profile: Profile) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         artefacts = build(Target(ROOT, image, platform(), profile), CompilerStages(), PhaseLog()).artefacts
         for suffix in ("bin", "elf"):
-            shutil.copyfile(artefacts[suffix], folder / artefacts[suffix].name)
+            copy = folder / f".{artefacts[suffix].name}"
+            shutil.copyfile(artefacts[suffix], copy)
+            copy.replace(folder / artefacts[suffix].name)  # whole: another test may be booting the one before
     return folder / artefacts["elf"].name
 
 
