@@ -59,4 +59,5 @@ def _imported(module: python_types.ModuleType, sources: Sources) -> list[python_
 
 
 def _is_program_module(module: python_types.ModuleType) -> bool:
-    return module.__file__ is not None and not loading.is_library_file(module.__file__)
+    file = getattr(module, "__file__", None)  # modules built into the interpreter have none
+    return file is not None and not loading.is_library_file(file)

@@ -211,6 +211,11 @@ def _reporting(sink: DiagnosticSink, shown: str, texts: dict[str, str]) -> Gener
         sink.error("E0202", str(error), _raised_at(error, texts))
     except BuildError as error:
         sink.error("E0601", str(error), _raised_at(error, texts))
+    except ValueError as error:
+        if "null bytes" in str(error):  # a SyntaxError from Python 3.11.4 on
+            sink.error("E0100", str(error), Span(shown, 1, 1, 1, 2))
+        else:
+            sink.error("E0601", f"module-level code raised ValueError: {error}", _raised_at(error, texts))
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:

@@ -221,7 +221,7 @@ def test_examples_pass_mypy(folder: Path) -> None:
 
 
 def test_examples_pass_pyright(folder: Path) -> None:
-    checked = _run(folder, "pyright", "-p", ".")
+    checked = _run(folder, "pyright", "-p", ".", "--pythonpath", sys.executable)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
