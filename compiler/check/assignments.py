@@ -7,7 +7,7 @@ from typing import Any
 
 from compiler.check import places
 from compiler.check.arithmetic import operate
-from compiler.check.constants import default_constant, describe
+from compiler.check.constants import default_constant, describe, own_type
 from compiler.check.context import FunctionChecker
 from compiler.check.expressions import element_place
 from compiler.check.flow import ERROR, Variable
@@ -117,13 +117,18 @@ def assign_name(fn: FunctionChecker, target: ast.Name, result: Result, tree: ast
 
 
 def _narrow_assigned(fn: FunctionChecker, variable: Variable, result: Result) -> None:
-    """A plain value assigned to an optional local is there; None is not."""
+    """After an assignment of a value that is there, of None, or of an error, the local is known to be that."""
     kind = variable.type
-    if not isinstance(kind, OptionalType) or isinstance(kind.element, ValueType):
+    if not isinstance(kind, OptionalType | ResultType) or isinstance(kind.element, ValueType):
         return
-    if isinstance(result, Known) and result.object is None:
-        fn.flow.narrowed[variable] = VoidType("None")
-    elif isinstance(result, Value) and result.type == kind.element:
+    found = result.type if isinstance(result, Value) else own_type(result) if isinstance(result, Known) else None
+    if isinstance(found, OptionalType | ResultType):
+        return
+    if isinstance(found, VoidType):
+        fn.flow.narrowed[variable] = found
+    elif isinstance(kind, ResultType) and found == kind.error:
+        fn.flow.narrowed[variable] = kind.error
+    else:
         fn.flow.narrowed[variable] = kind.element
 
 

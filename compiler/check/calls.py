@@ -27,6 +27,7 @@ from compiler.check.values import (
     is_simple,
     may_refer,
 )
+from compiler.language.addresses import Distinct
 from compiler.language.types import (
     U64,
     ClassType,
@@ -103,11 +104,25 @@ def _method_of_object(
     receiver = Known(found.__self__)
     rule = fn.program.intrinsics.method(Bound(receiver, function.__name__, function))
     if rule is not None:
-        return rule(fn, Bound(receiver, function.__name__, function), node, expected)
+        folded = _folded(fn, found, node)
+        return folded or rule(fn, Bound(receiver, function.__name__, function), node, expected)
     if not isinstance(function, python_types.FunctionType) or not fn.program.is_dialect(function):
         return _known_call(fn, Known(found), node)
     arguments = [Argument(node.func, receiver), *(Argument(tree) for tree in node.args)]
     return call_function(fn, function, None, arguments, node)
+
+
+def _folded(fn: FunctionChecker, found: python_types.MethodType, node: ast.Call) -> Known | None:
+    """`BASE.align_up(SIZE)`: a method of the language on a build-time number, with build-time arguments."""
+    if not isinstance(found.__self__, Distinct) or node.keywords:
+        return None
+    values = [fn.expression(tree) for tree in node.args]
+    if not all(isinstance(value, Known) for value in values):
+        return None
+    try:
+        return Known(found(*(value.object for value in values if isinstance(value, Known))))
+    except Exception as error:
+        return fn.fail("E0316", f"`{ast.unparse(node)}` fails: {error}", node)
 
 
 def _known_call(fn: FunctionChecker, callee: Known, node: ast.Call) -> Result:
@@ -136,7 +151,7 @@ def _receiver_type(callee: Bound) -> Type | None:
 
 
 def call_bound(fn: FunctionChecker, callee: Bound, arguments: list[ast.expr], tree: ast.expr) -> Result:
-    """A call that the source does not write as one: `__enter__`, a property."""
+    """A call that the source does not write as one, such as `__enter__`."""
     node = ast.copy_location(ast.Call(tree, arguments, []), tree)
     receiver = Argument(tree, callee.receiver)
     listed = [receiver, *(Argument(item) for item in arguments)]
@@ -149,8 +164,7 @@ def owner_type(fn: FunctionChecker, function: python_types.FunctionType, receive
     if cls is None:
         return None
     for base in cls.__mro__:
-        entry = base.__dict__.get(function.__name__)
-        if entry is function or (isinstance(entry, property) and entry.fget is function):
+        if base.__dict__.get(function.__name__) is function:
             return type_of(base)
     return receiver
 
@@ -269,9 +283,6 @@ def _argument(
         result: Result = Known(parameter.default)
     elif argument.result is not None:
         result = argument.result
-        if isinstance(result, Known) and isinstance(result.object, type):
-            constants[parameter.name] = result
-            return None
     else:
         result = fn.expression(argument.tree, None if has_variables(wanted) else wanted)
     if has_variables(wanted):

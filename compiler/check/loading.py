@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from importlib.machinery import PathFinder
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any
@@ -144,7 +145,7 @@ def _module_name(path: Path) -> str:
 
 
 def _import_file(path: Path, name: str) -> python_types.ModuleType:
-    if name in sys.modules and name in _loaded:
+    if name in sys.modules and name in _loaded and _loaded[name][0] == str(path.resolve()):
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:
@@ -189,13 +190,23 @@ def _digest(path: str) -> bytes:
 
 
 def _forget_changed() -> None:
-    """Drop every module of programs when the file of any of them has changed."""
-    if all(_digest(file) == digest for file, digest in _loaded.values()):
+    """Drop every module of programs when the file of any of them has changed, or another would be found by its name."""
+    importlib.invalidate_caches()
+    if all(_digest(file) == digest and not _is_hidden(name, file) for name, (file, digest) in _loaded.items()):
         return
     for name in _loaded:
         sys.modules.pop(name, None)
     _loaded.clear()
     linecache.checkcache()
+
+
+def _is_hidden(name: str, file: str) -> bool:
+    """Whether the search path leads to another file than the one that a module came from."""
+    spec = PathFinder.find_spec(name.partition(".")[0])
+    if spec is None:
+        return False
+    folders = spec.submodule_search_locations
+    return file != spec.origin if folders is None else not file.startswith(tuple(f"{folder}/" for folder in folders))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from compiler.check.constants import describe, int_constant
 from compiler.check.context import FunctionChecker
 from compiler.check.flow import ERROR, Variable
 from compiler.check.values import Abandon, Bound, Fresh, Known, Result, Value, class_of, may_refer, value_type
+from compiler.language.addresses import Distinct
 from compiler.language.bitfields import Bit, Bits
 from compiler.language.enums import EnumBase
 from compiler.language.errors import BuildError
@@ -177,10 +178,9 @@ def known_attribute(fn: FunctionChecker, base: Known, node: ast.Attribute) -> Re
     if get_origin(found) is not None and node.attr in ("at",):
         return Bound(base, node.attr)
     raw = class_lookup(type(found), node.attr)
-    if isinstance(found, Bits | EnumBase) and isinstance(raw, python_types.FunctionType):
+    own_method = isinstance(found, Bits | EnumBase | Distinct) and isinstance(raw, python_types.FunctionType)
+    if own_method and fn.program.is_dialect(raw):
         return Bound(base, node.attr, raw)
-    if isinstance(raw, property) and raw.fget is not None and fn.program.is_dialect_method(found, raw.fget):
-        return fn.program.rules.call_bound(fn, Bound(base, node.attr, raw.fget), [], node)
     try:
         return known_object(fn, getattr(found, node.attr), node)
     except AttributeError:
@@ -237,12 +237,9 @@ def _class_attribute(fn: FunctionChecker, value: Value, node: ast.Attribute, fou
         return Bound(value, node.attr, found)
     if isinstance(found, staticmethod | classmethod):
         return Bound(Known(getattr(value.type, "cls")), node.attr, cast(Any, found).__func__, found)  # noqa: B009
-    if isinstance(found, property):
-        if found.fget is None:
-            return None
-        if getattr(found.fget, "__module__", "").startswith("compiler.language"):
-            return None
-        return fn.program.rules.call_bound(fn, Bound(value, node.attr, found.fget), [], node)
+    if class_of(found) is property:
+        is_dialect = found.fget is not None and fn.program.is_dialect(found.fget)
+        return fn.program.rules.call_bound(fn, Bound(value, node.attr, found.fget), [], node) if is_dialect else None
     if issubclass(class_of(found), MmioRegister):
         return Bound(value, node.attr, register=found)
     if found is not None and not callable(found) and not hasattr(found, "__get__"):

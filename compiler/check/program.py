@@ -23,7 +23,7 @@ from compiler.check.flow import Variable, assigned_names
 from compiler.check.sources import ParsedFile, Sources
 from compiler.check.statements import check_returned, lock_of, statement_list
 from compiler.check.statics import Statics
-from compiler.check.values import Abandon, Known, by_value_struct, class_of, value_type
+from compiler.check.values import Abandon, Known, by_value_struct, value_type
 from compiler.check.whole_program import check_whole_program
 from compiler.language.addresses import VirtAddr
 from compiler.language.assembly import ASSEMBLY_TEXT
@@ -84,10 +84,6 @@ class ProgramChecker:
         if module == _LANGUAGE or module.startswith(_LANGUAGE + "."):
             return False
         return not loading.is_library_file(function.__code__.co_filename)
-
-    def is_dialect_method(self, receiver: Any, function: Any) -> bool:
-        """Whether a property of a build-time object is the dialect's own, computed by compiled code."""
-        return hasattr(class_of(receiver), "base") and self.is_dialect(function)
 
     def declared(self, function: python_types.FunctionType, self_type: Type | None) -> Declared | None:
         """A function's signature; None, with an error reported, when it has none."""

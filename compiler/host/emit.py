@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from types import CodeType
 
 from compiler.host import python_ast as py
-from compiler.host.emit_expressions import ExpressionEmitter, Linkage, accessor
+from compiler.host.emit_expressions import TEMPORARY, ExpressionEmitter, Linkage, accessor
 from compiler.program import nodes
 from compiler.program.nodes import Span, Statement
 from compiler.program.program import Function, StackSlot
@@ -66,9 +66,9 @@ class FunctionEmitter(ExpressionEmitter):
         if not base.isidentifier() or keyword.iskeyword(base):
             base = "__" + "".join(letter if letter.isalnum() else "_" for letter in base)
         unique, number = base, 1
-        while unique in self._taken:
+        while unique in self._taken or TEMPORARY.fullmatch(unique):
             number += 1
-            unique = f"{base}_{number}"
+            unique = f"{base}_again_{number}"
         self._taken.add(unique)
         self._names[local] = unique
         return unique

@@ -8,6 +8,7 @@ the current block, and operands already translated are first saved in temporarie
 from __future__ import annotations
 
 import ast
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
@@ -38,6 +39,8 @@ _COMPARISONS: dict[CompareOp, Callable[[], ast.cmpop]] = {
     CompareOp.GE: ast.GtE,
 }
 _MASK_64 = (1 << 64) - 1
+TEMPORARY = re.compile(r"__[0-9]+")
+"""Names that `temporary` gives, kept free by everybody else."""
 
 
 class Linkage(ABC):

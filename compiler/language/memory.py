@@ -57,7 +57,9 @@ class Ptr(Generic[T]):
 
 
 def address_of(place: T) -> Ptr[T]:
-    """Pointer to a static object, a field, an element or what a reference names."""
+    """Pointer to a static object, a field, an element or what a reference names; at module level, to the first."""
+    if isinstance(place, StaticObject):
+        return cast(Ptr[T], place)
     raise only_in_function("address_of", place)
 
 
