@@ -32,6 +32,7 @@ def handle(x: u64) -> u64:
 @assembly_block(
     """
     in x0 = x
+    out x0
     call handle, vcpu                // used below
     begin
         ldr  x1, [x0, #{Vcpu.inner.x[3]}]
