@@ -186,7 +186,7 @@ def _switch(fn: FunctionChecker, node: ast.Match, subject: Value, patterns: list
         if pattern.wildcard:
             default = body
         else:
-            cases.append(SwitchCase(tuple(dict.fromkeys(pattern.values)), body))
+            cases.append(SwitchCase(tuple(dict.fromkeys(pattern.values)), body, fn.span(case.pattern)))
     if not coverage.all:
         if _covers_all(subject.type, coverage):
             default = (Trap(TrapKind.MATCH, fn.span(node.subject)),)

@@ -166,7 +166,7 @@ class _Rewriter:
                 tested = None if node.condition is None else self.expression(node.condition)
                 return (replace(node, condition=tested, body=self.block(node.body), step=self.block(node.step)),)
             case nodes.Switch():
-                cases = tuple(nodes.SwitchCase(case.values, self.block(case.body)) for case in node.cases)
+                cases = tuple(replace(case, body=self.block(case.body)) for case in node.cases)
                 subject = self.expression(node.subject)
                 return (replace(node, subject=subject, cases=cases, default=self.block(node.default)),)
             case nodes.Assign() | nodes.RegisterWrite():

@@ -150,7 +150,7 @@ class FunctionEmitter(ExpressionEmitter):
                 values = py.tuple_of([py.constant(value) for value in case.values])
                 test = py.compare(py.name(subject), ast.In(), values)
             choice: ast.stmt = ast.If(test, self._nested(case.body, switch.span), alternative)
-            alternative = [py.located(choice, switch.span)]
+            alternative = [py.located(choice, case.span or switch.span)]
         self.block += alternative
 
     def _effect(self, statement: Statement) -> ast.expr:

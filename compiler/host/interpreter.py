@@ -7,6 +7,8 @@ the low addresses where platforms have memory and devices, so that a run is the 
 from __future__ import annotations
 
 import ast
+import linecache
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from mmap import mmap
@@ -60,6 +62,7 @@ class Interpreter(Session):
         self._linkage = _ProgramLinkage(program, self._memory, symbols or {})
         self._namespace = _machine_namespace(self._memory, self._registers, self._stack, self._linkage)
         self._functions = self._emit(program, externs or {})
+        _show_sources(program)
         super().__init__(program)
 
     @property
@@ -276,6 +279,13 @@ def _machine_namespace(
                 namespace[f"__load_{suffix}"] = memory.loader(width, signed, aligned)
                 namespace[f"__store_{suffix}"] = memory.storer(width, signed, aligned)
     return namespace
+
+
+def _show_sources(program: Program) -> None:
+    """Let tracebacks and debuggers show source text that is in no file."""
+    for path, text in program.sources.items():
+        if not os.path.exists(path):
+            linecache.cache[path] = len(text), None, text.splitlines(keepends=True), path
 
 
 def _no_model(symbol: str, *_arguments: Any) -> NoReturn:

@@ -523,10 +523,11 @@ class Return:
 
 @dataclass(frozen=True, eq=False)
 class SwitchCase:
-    """Values that choose a body."""
+    """Values that choose a body. `span`: the pattern, where it has a line of its own."""
 
     values: tuple[int, ...]
     body: tuple[Statement, ...]
+    span: Span | None = None
 
 
 @dataclass(frozen=True, eq=False)
