@@ -103,6 +103,15 @@ class Bits:
     def __init__(self, raw: int) -> None:
         self.raw: int = raw
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Bits) and type(other) is type(self) and other.raw == self.raw
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.raw))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.raw:#x})"
+
     @classmethod
     def make(cls: type[B], **fields: int) -> B:
         """The word with the named fields set and the rest zero; each value must fit its field."""
