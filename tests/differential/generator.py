@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from compiler.language import *
+from runtime.text import TextBuffer, render
 
 
 class Problem(ErrorEnum):

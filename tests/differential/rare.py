@@ -195,6 +195,66 @@ def rare_bytes(values: Slice[u8], number: {first}) -> u64:
     return total ^ len(part)
 """
 
+_TEXTS = """
+def rare_format(number: {first}, word: {word}, flag: bool, address: PhysAddr, text: str) -> Value[TextBuffer]:
+    buffer = TextBuffer()
+    render(buffer, f"{{number}}/{{word:#x}} {{flag}} {{address}} {{text}} {{number:5}}")
+    render(buffer, f"{{word:0{width}x}} {{{literal_small}}}")
+    if len(utf8(text)) == {literal_small}:
+        render(buffer, "plain text")
+    return buffer
+
+
+def nearest(node: Node | None, other: Node) -> Node:
+    if node is not None and node.value < other.value:
+        return node
+    return other
+
+
+def rare_references(node: Node, other: Node, use: bool, amount: {first}) -> {first}:
+    chosen = nearest(node if use else None, other)
+    chosen.value = wrapping_add(chosen.value, amount)
+    swapped = copy(node)
+    swapped.numbers[{index}] = chosen.value
+    return wrapping_sub(swapped.total(), node.total())
+
+
+@struct
+class CpuState:
+    calls: u32
+    last: {first}
+
+
+cpu_states: PerCpu[CpuState] = per_cpu(CpuState(calls=0, last=0), count=3)
+
+
+def rare_per_cpu(index: u64, amount: {first}) -> u32:
+    mine = cpu_states.this()
+    mine.calls += 1
+    mine.last = amount
+    other = cpu_states.of(index % 4)
+    other.calls = saturating_add(other.calls, {literal_small})
+    return mine.calls
+
+
+def classified(amount: {first}) -> str:
+    match amount:
+        case 0:
+            return "none"
+        case 1 | {second_case} if amount != 1:
+            return "some"
+        case _:
+            return "many"
+
+
+def rare_text(amount: {first}, other: {first}) -> str:
+    chosen = classified(amount)
+    return chosen if len(utf8(chosen)) == len(utf8(classified(other))) else "different"
+"""
+
+
+_TEMPLATES = (_GENERIC, _TABLE, _POINTERS, _WORDS, _SHARED, _TEXTS)
+
 
 def rare_functions(random: Random) -> tuple[list[str], tuple[str, ...]]:
     """Lines, and the names of the functions to call."""
@@ -219,8 +279,10 @@ def rare_functions(random: Random) -> tuple[list[str], tuple[str, ...]]:
         "middle": middle,
         "top_value": random.randrange(1 << (top - middle + 1)),
         "first_size": first.size,
+        "second_case": random.randrange(2, 100),
+        "width": random.randrange(1, 20),
     }
-    text = "\n".join(template.format(**numbers) for template in (_GENERIC, _TABLE, _POINTERS, _WORDS, _SHARED))
+    text = "\n".join(template.format(**numbers) for template in _TEMPLATES)
     names = tuple(line.split("(")[0].removeprefix("def ") for line in text.splitlines() if line.startswith("def rare_"))
     return text.splitlines(), names
 

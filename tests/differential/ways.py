@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -17,8 +18,11 @@ from compiler.program.program import Function, Program
 from tests.differential.arguments import Outcome, comparable, prepared, value
 from tests.emulated.session import Emulated
 
+PLAIN = TargetOptions(debug_info=False)
+LIKE_IMAGES = TargetOptions(debug_info=False, pac=True, bti=True, strict_align=True, lse=True)
 
-def four_ways(program: Program) -> dict[str, Session]:
+
+def four_ways(program: Program, options: TargetOptions = PLAIN) -> dict[str, Session]:
     """The program under CPython, as native code of the host, and for AArch64 at O0 and O2.
 
     The last one as release builds make it, without the checks that range analysis proves: that comes after the others
@@ -27,10 +31,10 @@ def four_ways(program: Program) -> dict[str, Session]:
     ways: dict[str, Session] = {
         "CPython": Interpreter(program),
         "native": Native(program),
-        "AArch64 O0": Emulated(program, TargetOptions(optimisation=Optimisation.DEBUG, debug_info=False)),
+        "AArch64 O0": Emulated(program, replace(options, optimisation=Optimisation.DEBUG)),
     }
     remove_proven_checks(program)
-    ways["AArch64 O2"] = Emulated(program, TargetOptions(optimisation=Optimisation.SPEED, debug_info=False))
+    ways["AArch64 O2"] = Emulated(program, replace(options, optimisation=Optimisation.SPEED))
     return ways
 
 

@@ -30,8 +30,10 @@ PC: int = _arm64.UC_ARM64_REG_PC
 
 
 def new_cpu() -> Any:
-    """A little-endian AArch64 CPU with no memory."""
-    return _unicorn.Uc(_unicorn.UC_ARCH_ARM64, _unicorn.UC_MODE_ARM)
+    """A little-endian AArch64 CPU with no memory and with every feature that Unicorn knows, LSE among them."""
+    cpu = _unicorn.Uc(_unicorn.UC_ARCH_ARM64, _unicorn.UC_MODE_ARM)
+    cpu.ctl_set_cpu_model(_arm64.UC_CPU_ARM64_MAX)
+    return cpu
 
 
 def flush_tlb(cpu: Any) -> None:
