@@ -1,8 +1,10 @@
-"""How many differential cases ran, from which seed: printed at the end of the run."""
+"""How many differential cases ran, from which seed: printed at the end of the run. A test that hangs is ended."""
 
 from __future__ import annotations
 
+import faulthandler
 import os
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -12,6 +14,17 @@ CASES = int(os.environ.get("TANTALUM_CASES", "2000"))
 
 SEED = int(os.environ.get("TANTALUM_SEED", "1"))
 """Seed of the first generated program; the following programs have the following seeds."""
+
+
+_SECONDS_PER_TEST = 300
+
+
+@pytest.fixture(autouse=True)
+def end_a_hang() -> Generator[None]:
+    """End the process, with its traceback, when wrong code never returns: native code cannot be interrupted."""
+    faulthandler.dump_traceback_later(_SECONDS_PER_TEST, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
