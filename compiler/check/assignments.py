@@ -333,6 +333,8 @@ def store_result(fn: FunctionChecker, place: Place, result: Result, target: ast.
     if value.local and may_refer(value.type):
         message = f"`{fn.text(tree)}` may point into this function's stack, which ends before `{fn.text(target)}` does"
         fn.fail("E0504", message, tree, fix="point to a static object or a field reached through a parameter")
+    if isinstance(tree, ast.Name) and tree.id in fn.variables and may_refer(value.type):
+        fn.kept_references.append((fn.variables[tree.id], tree))
     for statement in places.store(fn, place, value, fn.span(target, tree)):
         fn.emit(statement)
 

@@ -87,7 +87,7 @@ class FunctionChecker:
         self.loops: list[LoopContext] = []
         self.cleanups: list[Callable[[], None]] = []
         self.result_address: Local | None = None
-        self.returned_references: list[tuple[Variable, ast.expr]] = []
+        self.kept_references: list[tuple[Variable, ast.expr]] = []
         self._temporary_count = 0
         self._slot_count = 0
 
@@ -214,5 +214,10 @@ class FunctionChecker:
         return Value(fresh.type, node_with_build, fresh.type.align, local=True)
 
     def text(self, node: ast.AST) -> str:
-        """Source text of a node, for messages."""
-        return ast.get_source_segment(self.parsed.file.text, node) or ast.unparse(node)
+        """Source text of a node, for messages; of one that spans lines, its text on one line."""
+        line, end_line = getattr(node, "lineno", 0), getattr(node, "end_lineno", None)
+        lines = self.parsed.file.lines
+        if line != end_line or not 1 <= line <= len(lines):
+            return ast.unparse(node)
+        start, end = getattr(node, "col_offset", 0), getattr(node, "end_col_offset", 0)
+        return lines[line - 1].encode()[start:end].decode(errors="replace") or ast.unparse(node)

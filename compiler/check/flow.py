@@ -72,14 +72,12 @@ def join_all(flows: Iterable[Flow]) -> Flow:
 
 def assigned_names(nodes: Iterable[ast.AST]) -> set[str]:
     """Every name that the statements assign, nested ones included."""
-    return {
-        node.id
-        for root in nodes
-        for node in ast.walk(root)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    } | {
-        node.name
-        for root in nodes
-        for node in ast.walk(root)
-        if isinstance(node, ast.MatchAs) and node.name is not None
-    }
+    found: set[str] = set()
+    for root in nodes:
+        for node in ast.walk(root):
+            if isinstance(node, ast.Name):
+                if isinstance(node.ctx, ast.Store):
+                    found.add(node.id)
+            elif isinstance(node, ast.MatchAs) and node.name is not None:
+                found.add(node.name)
+    return found

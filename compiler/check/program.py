@@ -20,8 +20,8 @@ from compiler.check.annotations import AnnotationError, Annotations, Declared, P
 from compiler.check.context import FunctionChecker
 from compiler.check.exports import exported_functions
 from compiler.check.flow import Variable, assigned_names
-from compiler.check.sources import ParsedFile, Sources
-from compiler.check.statements import check_returned, lock_of, statement_list
+from compiler.check.sources import ParsedFile, Sources, shown_path
+from compiler.check.statements import check_kept, lock_of, statement_list
 from compiler.check.statics import Statics
 from compiler.check.values import Abandon, Known, by_value_struct, value_type
 from compiler.check.whole_program import check_whole_program
@@ -100,7 +100,7 @@ class ProgramChecker:
         found = self.sources.definition(function)
         if found is None:
             message = f"the source of `{function.__qualname__}` is not to be found; it must be a `def` in a file"
-            self.sink.error("E0609", message, None)
+            self.sink.error("E0609", message, _code_span(function))
             return None
         parsed, node = found
         if not check_signature(node, self.sink, parsed.file):
@@ -291,7 +291,7 @@ class ProgramChecker:
                 assembly.bind(fn, job.python, node, self._exports.get)
             _declare_parameters(fn, job)
             statement_list(fn, node.body)
-            check_returned(fn)
+            check_kept(fn)
             _check_end(fn, node, result)
         except Abandon:
             pass
@@ -323,6 +323,14 @@ def _check_end(fn: FunctionChecker, node: ast.FunctionDef, result: Type) -> None
 
 def _end_span(fn: FunctionChecker, node: ast.FunctionDef) -> Span:
     return fn.span(node.body[-1])
+
+
+def _code_span(function: python_types.FunctionType) -> Span | None:
+    """The first line of a function that has no `def`, such as a lambda."""
+    code = function.__code__
+    if loading.is_library_file(code.co_filename):
+        return None
+    return Span(shown_path(code.co_filename), code.co_firstlineno, 1, code.co_firstlineno, 2)
 
 
 def _header_span(parsed: ParsedFile, node: ast.FunctionDef) -> Span:

@@ -236,7 +236,7 @@ def _returned(fn: FunctionChecker, tree: ast.expr, wanted: Type) -> Expression |
     variable = fn.variables.get(tree.id) if isinstance(tree, ast.Name) else None
     narrowed = fn.flow.narrowed.get(variable) if variable is not None else None
     if variable is not None and may_refer(narrowed or value.type):
-        fn.returned_references.append((variable, tree))
+        fn.kept_references.append((variable, tree))
     return value.node
 
 
@@ -245,9 +245,9 @@ def _escapes(fn: FunctionChecker, tree: ast.expr, wanted: Type) -> None:
     fn.fail("E0504", f"`{fn.text(tree)}` may be on this function's stack, which ends here", tree, fix=fix)
 
 
-def check_returned(fn: FunctionChecker) -> None:
-    """At the end of a function: locals returned earlier that turned out to point into its stack."""
-    for variable, tree in fn.returned_references:
+def check_kept(fn: FunctionChecker) -> None:
+    """At the end of a function: locals returned or stored earlier that turned out to point into its stack."""
+    for variable, tree in fn.kept_references:
         if variable.may_be_local:
             try:
                 _escapes(fn, tree, variable.type)
