@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 from compiler.check import intervals
@@ -48,7 +49,7 @@ class Verdicts:
     """Where the result lies; None when the function never returns."""
 
 
-class Evaluator:
+class Evaluator(ABC):
     """The abstract run of expressions; `state` None means that the point is not reached."""
 
     def __init__(self, results: dict[Function, Abstract | None]) -> None:
@@ -57,9 +58,9 @@ class Evaluator:
         self.terms = Terms()
         self.state: State | None = State({}, {})
 
+    @abstractmethod
     def block(self, statements: tuple[Statement, ...]) -> None:
         """Run statements (of a Sequence)."""
-        raise NotImplementedError
 
     @property
     def is_dead(self) -> bool:

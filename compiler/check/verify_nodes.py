@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from compiler.program import nodes
@@ -23,7 +24,7 @@ _COUNTED = (BinaryOp.SHL, BinaryOp.SHR, BinaryOp.ROTATE_LEFT, BinaryOp.ROTATE_RI
 _ATOMIC = ("exchange", "add", "sub", "and", "or")
 
 
-class ExpressionVerifier:
+class ExpressionVerifier(ABC):
     """The part of the verifier that looks at expressions; `problems` collects what it finds."""
 
     def __init__(
@@ -44,9 +45,9 @@ class ExpressionVerifier:
         """Note a broken invariant at the current place."""
         self.problems.append(f"{self.function.symbol} ({self.span.file}:{self.span.line}): {text}")
 
+    @abstractmethod
     def block(self, statements: Sequence[Statement]) -> None:
         """Verify statements (of a Sequence)."""
-        raise NotImplementedError
 
     def expect(self, node: Expression, kind: ValueType, what: str) -> None:
         """Verify an expression that must be of type `kind`."""

@@ -43,8 +43,7 @@ def asm(
         _schedule(symbol, elf, Target(ROOT, find_image(ROOT, image), load_platform(ROOT, platform), profile), cpu)
         return 0
     if elf is None:
-        with shown(DiagnosticsForm.TEXT):
-            elf = bring_up_to_date(platform, image, profile, PhaseLog()).artefacts["elf"]
+        elf = bring_up_to_date(platform, image, profile, PhaseLog()).artefacts["elf"]
     executable = _read(elf)
     if html is not None or json is not None:
         chosen = executable

@@ -34,12 +34,10 @@ def build(
 ) -> int:
     """Build an image: build/PLATFORM/IMAGE.elf, .bin, .map and .lst."""
     if diagnostics is DiagnosticsForm.JSON:
-        with shown(diagnostics):
-            bring_up_to_date(platform, image, profile, PhaseLog())
+        bring_up_to_date(platform, image, profile, PhaseLog(), diagnostics)
         return 0
     log = PhaseLog(PhaseDisplay())
-    with shown(diagnostics):
-        result = bring_up_to_date(platform, image, profile, log)
+    result = bring_up_to_date(platform, image, profile, log)
     if verbose:
         for name in result.inputs.stamps:
             output.say(f"input {name}", "dim")
@@ -52,10 +50,15 @@ def build(
     return 0
 
 
-def bring_up_to_date(platform: str, image: str, profile: Profile, log: PhaseLog) -> BuildResult:
-    """Build the named image for the named platform, or find that nothing changed."""
+def bring_up_to_date(
+    platform: str, image: str, profile: Profile, log: PhaseLog, form: DiagnosticsForm = DiagnosticsForm.TEXT
+) -> BuildResult:
+    """Build the named image for the named platform, or find that nothing changed; show errors and warnings."""
     target = Target(ROOT, find_image(ROOT, image), load_platform(ROOT, platform), profile)
-    return run_pipeline(target, CompilerStages(), log)
+    with shown(form) as warnings:
+        result = run_pipeline(target, CompilerStages(), log)
+        warnings += log.warnings
+    return result
 
 
 def summary(result: BuildResult) -> str:

@@ -29,8 +29,8 @@ def compile_program(
     diagnostics: DiagnosticsOption = DiagnosticsForm.TEXT,
 ) -> int:
     """Compile one file; its exported functions follow the AAPCS64 calling convention."""
-    with shown(diagnostics):
-        content = compile_file(file, emit, FileOptions(tuple(entry or ()), profile, checks))
+    with shown(diagnostics) as warnings:
+        content = compile_file(file, emit, FileOptions(tuple(entry or ()), profile, checks), warnings)
     if diagnostics is DiagnosticsForm.JSON and out is None:
         return 0
     if out == Path("-") or (out is None and emit in TEXT_KINDS):

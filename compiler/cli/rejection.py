@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +15,7 @@ from compiler.driver.paths import ROOT
 if TYPE_CHECKING:
     from compiler.inspect.stack import StackError
     from compiler.link.problems import LinkError
-    from compiler.syntax.diagnostics import CompileErrors
+    from compiler.syntax.diagnostics import Diagnostic
 
 
 class DiagnosticsForm(Enum):
@@ -31,35 +31,39 @@ DiagnosticsOption = Annotated[
 
 
 @contextmanager
-def shown(form: DiagnosticsForm) -> Generator[None]:
-    """Print why the compiler, the linker or the stack analysis rejects a program, and end the command with status 1."""
+def shown(form: DiagnosticsForm) -> Generator[list["Diagnostic"]]:
+    """Print why the compiler, the linker or the stack analysis rejects a program, and end the command with status 1.
+
+    The body is given a list for warnings, which are printed when nothing is rejected.
+    """
     from compiler.inspect.stack import StackError
     from compiler.link.problems import LinkError
     from compiler.syntax.diagnostics import CompileErrors
 
+    warnings: list[Diagnostic] = []
     try:
-        yield
+        yield warnings
     except CompileErrors as errors:
-        show_diagnostics(errors, form)
+        show_diagnostics(errors.diagnostics, form)
         raise typer.Exit(1) from None
     except (LinkError, StackError) as error:
         show_link_problems(error, form)
         raise typer.Exit(1) from None
-    if form is DiagnosticsForm.JSON:
-        print("[]")
+    if warnings or form is DiagnosticsForm.JSON:
+        show_diagnostics(warnings, form)
 
 
-def show_diagnostics(errors: "CompileErrors", form: DiagnosticsForm) -> None:
+def show_diagnostics(diagnostics: Sequence["Diagnostic"], form: DiagnosticsForm) -> None:
     """Print all diagnostics: JSON on standard output, text with a line of counts on standard error."""
     from compiler.syntax import render
     from compiler.syntax.source import SourceTexts
 
     sources = SourceTexts(root=ROOT)
     if form is DiagnosticsForm.JSON:
-        print(json.dumps(render.render_json(errors.diagnostics, sources), indent=2))
+        print(json.dumps(render.render_json(diagnostics, sources), indent=2))
         return
-    text = render.render_text(errors.diagnostics, sources, colour=output.has_colour(sys.stderr))
-    print(text + render.summary(errors.diagnostics), file=sys.stderr)
+    text = render.render_text(diagnostics, sources, colour=output.has_colour(sys.stderr))
+    print(text + render.summary(diagnostics), file=sys.stderr)
 
 
 def show_link_problems(error: "LinkError | StackError", form: DiagnosticsForm) -> None:

@@ -15,7 +15,6 @@ from compiler.cli.build import (
     bring_up_to_date,
 )
 from compiler.cli.progress import PhaseDisplay
-from compiler.cli.rejection import DiagnosticsForm, shown
 from compiler.driver import runner
 from compiler.driver.images import DEFAULT_IMAGE, alias_offset
 from compiler.driver.paths import ROOT
@@ -36,8 +35,7 @@ def run_image(
     icount: Annotated[bool, typer.Option("--icount", help="Count instructions: a run repeats exactly.")] = False,
 ) -> int:
     """Build an image, boot it, and end with the guest's status (124 after a time-out)."""
-    with shown(DiagnosticsForm.TEXT):
-        result = bring_up_to_date(platform, image, profile, PhaseLog(PhaseDisplay()))
+    result = bring_up_to_date(platform, image, profile, PhaseLog(PhaseDisplay()))
     elf, raw = (result.artefacts[suffix].relative_to(ROOT) for suffix in ("elf", "bin"))
     options = runner.RunOptions(smp, cpu, gdb, icount, timeout)
     command = runner.run_command(result.target.platform, elf, raw, options)

@@ -94,6 +94,7 @@ def _build(target: Target, inputs: Inputs, stages: Stages, log: PhaseLog) -> Bui
     with log.phase("check") as phase:
         checked = stages.check(target)
         program = checked.program
+        log.warnings += checked.warnings
         phase.detail = f"{len(program.functions)} functions from {len(program.sources)} files"
     with log.phase("generate") as phase:
         finish = stages.lower(program, target)
@@ -102,7 +103,8 @@ def _build(target: Target, inputs: Inputs, stages: Stages, log: PhaseLog) -> Bui
         finally:
             lowered = finish()
         checks_left = {kind.name.lower(): count for kind, count in lowered.checks_left.items()}
-        phase.detail = f"{sum(checks_left.values())} of {sum(lowered.checks_before.values())} run-time checks left"
+        checks_count = sum(lowered.checks_before.values()) + checked.proven_count
+        phase.detail = f"{sum(checks_left.values())} of {checks_count} run-time checks left"
     with log.phase("link"):
         linked = stages.link([(target.image.name, lowered.object), *blocks, *partitions], target)
     with log.phase("guard") as phase:

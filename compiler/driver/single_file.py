@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from compiler.driver.errors import ToolError
 from compiler.driver.paths import ROOT
-from compiler.driver.stages import Objects, Profile, assemble_blocks, lower_in_child
+from compiler.driver.stages import Objects, Profile, assemble_blocks, lower_in_child, remove_proven
 
 if TYPE_CHECKING:
     from compiler.program.program import Program
+    from compiler.syntax.diagnostics import Diagnostic
 
 PROGRAM_SCRIPT = Path("linker_scripts", "program.ld")
 PROGRAM_BASE = 0x4020_0000  # in DRAM of QEMU's virt machine, above the device tree
@@ -40,15 +41,13 @@ class FileOptions:
     checks: bool = True
 
 
-def compile_file(file: Path, emit: Emit, options: FileOptions) -> bytes:
-    """Compile one file. Raises CompileErrors, LinkError, and ToolError B204, B307 or B308."""
-    from compiler.check.ranges import remove_proven_checks
+def compile_file(file: Path, emit: Emit, options: FileOptions, warnings: "list[Diagnostic]") -> bytes:
+    """Compile one file, adding to `warnings`. Raises CompileErrors, LinkError, and ToolError B204, B307 or B308."""
     from compiler.lower import Optimisation, TargetOptions
 
     program = _check(file, options.entries)
     optimisation = Optimisation.SPEED if options.profile is Profile.RELEASE else Optimisation.DEBUG
-    if options.profile is Profile.RELEASE:
-        remove_proven_checks(program)
+    warnings += remove_proven(program, options.profile).warnings
     target = TargetOptions(optimisation, checks=options.checks)
     lowered = lower_in_child(program, target, want_llvm=emit is Emit.LLVM, want_assembly=emit is Emit.ASM)
     match emit:

@@ -21,6 +21,7 @@ from compiler.driver.platforms import Platform
 
 if TYPE_CHECKING:
     from compiler.asm import AsmError, AssembledBlock, SymbolReference
+    from compiler.check.ranges import RangeReport
     from compiler.link import Script
     from compiler.lower import LoweredObject, TargetOptions, TrapTable
     from compiler.program.program import Program
@@ -50,10 +51,15 @@ PROGRAM_FOLDERS = ("hypervisor/", "runtime/")
 
 @dataclass(frozen=True)
 class Checked:
-    """A typed program, and the names of the files whose modules it may have imported."""
+    """A typed program, and the names of the files whose modules it may have imported.
+
+    `proven_count` is the number of run-time checks that range analysis took out of it, `warnings` what it found.
+    """
 
     program: "Program"
     modules: tuple[str, ...]
+    proven_count: int = 0
+    warnings: tuple["Diagnostic", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,13 +139,10 @@ class CompilerStages:
             raise RuntimeError(f"this process has imported the programs for {imported.PLATFORM.name} already")
         with contextlib.chdir(target.root):  # files are named as seen from here, wherever the command was typed
             program = check_program([], name=target.image.name, modules=target.image.entry_modules)
-        return Checked(program, _imported_files(target.root))
+        proven = remove_proven(program, target.profile)
+        return Checked(program, _imported_files(target.root), proven.removed.total(), tuple(proven.warnings))
 
     def lower(self, program: "Program", target: Target) -> "Callable[[], LoweredObject]":
-        if target.profile is Profile.RELEASE:
-            from compiler.check.ranges import remove_proven_checks
-
-            remove_proven_checks(program)
         finish = start_lowering(program, target_options(target.profile))
         _script(target.root / target.image.linker_script)  # read while the child works
         return finish
@@ -194,6 +197,13 @@ def _imported_files(root: Path) -> tuple[str, ...]:
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
     names = [Path(file).relative_to(root).as_posix() for file in files if file and Path(file).is_relative_to(root)]
     return tuple(sorted(name for name in names if name.startswith(PROGRAM_FOLDERS)))
+
+
+def remove_proven(program: "Program", profile: Profile) -> "RangeReport":
+    """Take the run-time checks that cannot fail out of a release build; tell how many, and which always fail."""
+    from compiler.check.ranges import RangeReport, remove_proven_checks
+
+    return remove_proven_checks(program) if profile is Profile.RELEASE else RangeReport()
 
 
 def target_options(profile: Profile) -> "TargetOptions":

@@ -4,7 +4,10 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from compiler.syntax.diagnostics import Diagnostic
 
 Event = Literal["begin", "end"]
 
@@ -25,9 +28,11 @@ def _ignore(_event: Event, _phase: Phase) -> None:
 
 @dataclass
 class PhaseLog:
-    """The phases so far, in order. `observer` is called when each begins and ends, also when it fails."""
+    """The phases so far, in order. `observer` is called when each begins and ends, also when it
+    fails; `warnings` are what the compiler found on the way and built in spite of."""
 
     observer: Callable[[Event, Phase], None] = _ignore
+    warnings: list["Diagnostic"] = field(default_factory=list["Diagnostic"])
     phases: list[Phase] = field(default_factory=list[Phase])
 
     @contextmanager

@@ -149,3 +149,24 @@ def test_a_linked_file_has_its_assembly_blocks(tool: Tool, tmp_path: Path) -> No
     said = tool("compile", str(tmp_path / "block.py"), "--emit", "elf", "-o", str(tmp_path / "block.elf"))
     assert (said.returncode, said.stderr) == (0, "")
     assert "rbit    x0, x0" in tool("asm", "mirrored", "--elf", str(tmp_path / "block.elf")).stdout
+
+
+ALWAYS_FAILS = """from compiler.language import export, u8
+
+
+@export("grown")
+def grown() -> u8:
+    level: u8 = 255
+    level += 1
+    return level
+"""
+
+
+def test_a_check_that_always_fails_is_a_warning(tool: Tool, source: Path) -> None:
+    source.write_text(ALWAYS_FAILS)
+    said = tool("compile", str(source), "-o", str(source.with_suffix(".o")))
+    assert said.returncode == 0
+    assert said.stderr.startswith("warning[W0701]: this always stops the program: arithmetic overflow")
+    assert "1 warning" in said.stderr
+    told = tool("compile", str(source), "--diagnostics", "json")
+    assert [row["code"] for row in json.loads(told.stdout)] == ["W0701"]
