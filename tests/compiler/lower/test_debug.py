@@ -110,6 +110,7 @@ def test_gdb_stops_at_lines_and_shows_variables_as_the_source_means_them(tmp_pat
         "info locals",
         "print tree",
         "finish",
+        "kill",  # ends QEMU, which would run on when gdb leaves
     )
     assert "result += value  # in the loop" in shown
     assert re.search(r"#0  total \(values=\.\.\., start=5, node=\.\.\., on=true, level=9 .*\) at program\.py", shown)
