@@ -5,6 +5,7 @@ called, so that commands that compile nothing pay for nothing.
 """
 
 import contextlib
+import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ from compiler.driver.platforms import Platform
 if TYPE_CHECKING:
     from compiler.asm import AsmError, AssembledBlock, SymbolReference
     from compiler.check.ranges import RangeReport
+    from compiler.inspect.executable import Executable
     from compiler.link import Script
     from compiler.lower import LoweredObject, TargetOptions, TrapTable
     from compiler.program.program import Program
@@ -144,7 +146,7 @@ class CompilerStages:
 
     def lower(self, program: "Program", target: Target) -> "Callable[[], LoweredObject]":
         finish = start_lowering(program, target_options(target.profile))
-        _script(target.root / target.image.linker_script)  # read while the child works
+        _prepare(target.root / target.image.linker_script)
         return finish
 
     def assemble(self, program: "Program") -> Objects:
@@ -171,18 +173,30 @@ class CompilerStages:
 
     def guard(self, linked: Linked, program: "Program", traps: "TrapTable", target: Target) -> tuple[StackUse, ...]:
         from compiler.driver.guards import check_scan, check_stacks
-        from compiler.inspect.executable import read_executable
 
-        executable = read_executable(linked.elf)
+        executable = _executable(linked.elf)
         check_scan(executable, traps)
         return check_stacks(executable, program, target.image, link_constants(target.image, target.platform))
 
     def inspect(self, linked: Linked, target: Target) -> Inspected:
-        from compiler.inspect.executable import read_executable
         from compiler.inspect.listing import Listing
 
-        executable = read_executable(linked.elf)
+        executable = _executable(linked.elf)
         return Inspected(Listing(executable, target.root).text, executable.size_bytes)
+
+
+def _prepare(script: Path) -> None:
+    """Do what the later stages need anyway, while the child that generates code works."""
+    _script(script)
+    for name in ("compiler.image", "compiler.driver.guards", "compiler.inspect.listing"):
+        importlib.import_module(name)
+
+
+@cache
+def _executable(elf: bytes) -> "Executable":
+    from compiler.inspect.executable import read_executable
+
+    return read_executable(elf)
 
 
 @cache
