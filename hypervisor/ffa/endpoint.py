@@ -1,4 +1,4 @@
-"""What FF-A keeps about each partition: its console line. What short paths need is in its vCPU.
+"""What FF-A keeps about each partition: its console line. What short paths need is in `core`.
 
 Written only by the CPU that runs the partition.
 """
@@ -6,8 +6,7 @@ Written only by the CPU that runs the partition.
 from __future__ import annotations
 
 from compiler.language import Array, array, static, struct
-from hypervisor.core.partition import Partition
-from hypervisor.partitions.listing import PARTITION_COUNT
+from hypervisor.core.partition import PARTITION_COUNT_MAX, Partition
 from runtime.text import TextBuffer
 
 
@@ -19,7 +18,7 @@ class Endpoint:
     """Characters of FFA_CONSOLE_LOG that are not out yet."""
 
 
-ENDPOINTS: Array[Endpoint] = static(array(PARTITION_COUNT))
+ENDPOINTS: Array[Endpoint] = static(array(PARTITION_COUNT_MAX))
 
 
 def endpoint_of(partition: Partition) -> Endpoint:

@@ -1,25 +1,41 @@
-"""FFA_FEATURES: which functions the hypervisor offers (DEN0077, FFA_FEATURES)."""
+"""FFA_FEATURES: which functions and features the hypervisor offers to a caller (DEN0077, FFA_FEATURES)."""
 
 from __future__ import annotations
 
-from compiler.language import u32
+from compiler.language import Array, constant, u32
 from hypervisor.ffa.errors import FfaError
 from hypervisor.ffa.functions import Function
 from hypervisor.ffa.message import Message, low
 
-FUNCTION_ID_BIT = 1 << 31
-"""Set in function IDs, clear in the IDs of other features, of which there is none here."""
+WITHOUT_PROPERTIES = [
+    Function.ERROR,
+    Function.SUCCESS,
+    Function.SUCCESS_64,
+    Function.INTERRUPT,
+    Function.VERSION,
+    Function.FEATURES,
+    Function.ID_GET,
+    Function.MSG_WAIT,
+    Function.YIELD,
+    Function.RUN,
+    Function.DIRECT_REQUEST,
+    Function.DIRECT_REQUEST_64,
+    Function.DIRECT_RESPONSE,
+    Function.DIRECT_RESPONSE_64,
+    Function.SPM_ID_GET,
+    Function.CONSOLE_LOG,
+    Function.CONSOLE_LOG_64,
+]
+"""What every caller has, with nothing to say about it."""
+
+_NUMBERS: Array[u32] = constant([u32(function.value) for function in WITHOUT_PROPERTIES])
 
 
 def handle(call: Message, reply: Message) -> FfaError | None:
-    """Succeed, with no properties, for each function that `dispatch` serves or answers with."""
+    """Succeed, with no properties, for each function that everybody has."""
     wanted = low(call.x1)
-    if not is_supported(wanted):
-        return FfaError.NOT_SUPPORTED
-    reply.succeed(0)
-    return None
-
-
-def is_supported(wanted: u32) -> bool:
-    """Whether it is a function ID that the hypervisor knows."""
-    return wanted & FUNCTION_ID_BIT != 0 and Function.decode(wanted) is not None
+    for number in _NUMBERS:
+        if number == wanted:
+            reply.succeed(0)
+            return None
+    return FfaError.NOT_SUPPORTED

@@ -15,17 +15,28 @@ class HCR_EL2(SystemRegister):
     """Hypervisor configuration: what a partition runs under."""
 
     VM = bit(0)
+    PTW = bit(2)
     FMO = bit(3)
     IMO = bit(4)
     AMO = bit(5)
+    VF = bit(6)
+    VI = bit(7)
+    FB = bit(9)
+    BSU = bits(11, 10)
     DC = bit(12)
     TWI = bit(13)
+    TWE = bit(14)
+    TID3 = bit(18)
     TSC = bit(19)
+    TIDCP = bit(20)
+    TACR = bit(21)
     TGE = bit(27)
     RW = bit(31)
     E2H = bit(34)
+    TLOR = bit(35)
     APK = bit(40)
     API = bit(41)
+    ATA = bit(56)
 
 
 class SCTLR_EL2(SystemRegister):
@@ -68,7 +79,7 @@ class TCR_EL1(SystemRegister):
 
 
 class CPTR_EL2(SystemRegister):
-    """Vector unit traps, E2H = 1."""
+    """Vector unit traps, E2H = 1: for each unit 0 traps everybody, 1 EL0 under TGE, 3 nobody."""
 
     ZEN = bits(17, 16)
     FPEN = bits(21, 20)

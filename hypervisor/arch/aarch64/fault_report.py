@@ -1,0 +1,49 @@
+"""What is printed when a vCPU faults: where, why, and what its tables say about the address."""
+
+from __future__ import annotations
+
+from compiler.language import u64
+from hypervisor.arch.aarch64.registers import ELR_EL2, ESR_EL2, FAR_EL2, HCR_EL2
+from hypervisor.arch.aarch64.walk import walk
+from hypervisor.core.partition import Partition, name_of
+from hypervisor.core.vcpu import Vcpu, partition_of
+from hypervisor.memory.descriptors import Descriptor, Stage2Descriptor
+from hypervisor.memory.linear_map import LINEAR_MAP
+from runtime.console import log
+from runtime.syndrome import ExceptionClass, describe_abort, describe_class, is_abort
+
+WRITE_ACCESS = 2
+"""Bit of S2AP that allows writing."""
+
+
+def report(vcpu: Vcpu, kind: ExceptionClass | None) -> None:
+    """Print the report; the exception's registers are still in the CPU, x0 to x30 in the context."""
+    partition = partition_of(vcpu)
+    context = vcpu.context
+    syndrome = ESR_EL2.read().raw
+    program_counter = ELR_EL2.read().raw
+    log(f"{name_of(partition)} vCPU {vcpu.index}: stopped at pc {program_counter:#x}, esr {syndrome:#x}")
+    if kind is None:
+        log("  cause: exception of an unlisted class")
+    else:
+        log(f"  cause: {describe_class(kind)}")
+        if is_abort(kind):
+            address = FAR_EL2.read().raw
+            log(f"  address {address:#x}: {describe_abort(syndrome)}; {_describe_mapping(partition, address)}")
+    log(f"  x0 {context.x[0]:#x} x1 {context.x[1]:#x} x2 {context.x[2]:#x} x3 {context.x[3]:#x}")
+    log(f"  x4 {context.x[4]:#x} x5 {context.x[5]:#x} x6 {context.x[6]:#x} x7 {context.x[7]:#x}")
+    log(f"  x29 {context.x[29]:#x} x30 {context.x[30]:#x}")
+
+
+def _describe_mapping(partition: Partition, address: u64) -> str:
+    """What the partition may do at an address, by its table."""
+    leaf = walk(partition.memory.root.raw, address, LINEAR_MAP.offset)
+    if leaf == 0:
+        return "the partition has no memory there"
+    if leaf & Descriptor.EXECUTE_NEVER == 0:
+        return "the partition may read and execute there"
+    if HCR_EL2.read().E2H:
+        is_writable = not Descriptor(leaf).READ_ONLY
+    else:
+        is_writable = Stage2Descriptor(leaf).ACCESS & WRITE_ACCESS != 0
+    return "the partition may read and write there" if is_writable else "the partition may only read there"
