@@ -61,6 +61,9 @@ VECTORS_IN_USE = 1 << 0
 INTERRUPT_PENDING = 1 << 1
 """In `attention`: a virtual interrupt is pending and enabled."""
 
+VERSION_OPEN = 1 << 2
+"""In `attention`: the vCPU has made no call but FFA_VERSION; set at first."""
+
 RECEIVES_REQUESTS = 1 << 0
 """In `methods`: direct requests may be sent to the partition."""
 SENDS_REQUESTS = 1 << 1
@@ -89,7 +92,7 @@ class Vcpu:
     methods: u8 = 0
     kind: PartitionKind = PartitionKind.PRIMARY
     """That of its partition."""
-    attention: Atomic[u64] = Atomic(0)
+    attention: Atomic[u64] = Atomic(VERSION_OPEN)
     """Why no short path may enter or leave the vCPU; 0 when there is no reason."""
     el1: El1State
     vectors: VectorState

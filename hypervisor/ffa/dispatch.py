@@ -6,7 +6,8 @@ and what a handler writes there is what the caller finds.
 
 from __future__ import annotations
 
-from hypervisor.core.vcpu import Vcpu, partition_of
+from compiler.language import Ordering
+from hypervisor.core.vcpu import VERSION_OPEN, Vcpu, partition_of
 from hypervisor.ffa import (
     console_log,
     direct,
@@ -26,10 +27,17 @@ from hypervisor.ffa.message import Message
 def handle(caller: Vcpu, function: Function, call: Message, reply: Message) -> None:
     """Serve a call that the short paths left."""
     if function != Function.VERSION:
-        partition_of(caller).version_is_final = True
+        make_version_final(caller)
     error = dispatch(caller, function, call, reply)
     if isinstance(error, FfaError):
         reply.fail(error)
+
+
+def make_version_final(caller: Vcpu) -> None:
+    """From its first other call on a partition keeps its version; the short paths need not look at it again."""
+    if caller.attention.load(Ordering.RELAXED) & VERSION_OPEN != 0:
+        partition_of(caller).version_is_final = True
+        caller.attention.fetch_and(~VERSION_OPEN)
 
 
 def dispatch(caller: Vcpu, function: Function, call: Message, reply: Message) -> FfaError | None:

@@ -15,7 +15,8 @@ from typing import NoReturn
 
 from compiler.language import Array, assembly_block, constant, u64, unreachable
 from hypervisor.arch.aarch64.context import Context
-from hypervisor.arch.aarch64.switch import API_BIT, EXCEPTION_CLASS_LSB, TGE_BIT, leave, serve_exception
+from hypervisor.arch.aarch64.switch import API_BIT, E2H_BIT, EXCEPTION_CLASS_LSB, TGE_BIT, leave, serve_exception
+from hypervisor.core.cpu import Cpu
 from hypervisor.core.partition import Partition
 from hypervisor.core.vcpu import BY_ID, BY_ID_COUNT, RECEIVES_REQUESTS, SENDS_REQUESTS, Vcpu, VcpuState
 from hypervisor.ffa.features import WITHOUT_PROPERTIES
@@ -51,28 +52,28 @@ KNOWN: Array[u64] = constant([_known(BASE), _known(BASE | SMC64_BIT)])
     naked
     call serve_exception, leave, BY_ID, KNOWN
     in x0..x30, sp
-    clobber x0..x17, nzcv, memory
+    clobber x0..x30, sp, nzcv, memory
     begin
         stp     x8, x9, [sp, #{Context.x[8]}]
         stp     x10, x11, [sp, #{Context.x[10]}]
         mrs     x8, ESR_EL2
         mov     w9, #{BASE}
         lsr     w8, w8, #{EXCEPTION_CLASS_LSB}
-        eor     w10, w0, w9
+        eor     x10, x0, x9                         // the function's number, if nothing is above
         cmp     w8, #{ExceptionClass.HVC.value}
         ccmp    w8, #{ExceptionClass.SVC.value}, #4, ne
         b.ne    other
     call:
-        and     w11, w10, #{~SMC64_BIT & 0xffffffff}
-        cmp     w11, #{Function.DIRECT_REQUEST.value - BASE}
+        and     x11, x10, #{~SMC64_BIT}
+        cmp     x11, #{Function.DIRECT_REQUEST.value - BASE}
         b.eq    request
-        cmp     w11, #{Function.DIRECT_RESPONSE.value - BASE}
+        cmp     x11, #{Function.DIRECT_RESPONSE.value - BASE}
         b.eq    response
-        cmp     w10, #{Function.ID_GET.value - BASE}
+        cmp     x10, #{Function.ID_GET.value - BASE}
         b.eq    id_get
-        cmp     w10, #{Function.VERSION.value - BASE}
+        cmp     x10, #{Function.VERSION.value - BASE}
         b.eq    version
-        cmp     w10, #{Function.FEATURES.value - BASE}
+        cmp     x10, #{Function.FEATURES.value - BASE}
         b.eq    features
         cmp     w8, #{ExceptionClass.HVC.value}
         b.ne    slow                                // other calls may go to the firmware
@@ -81,11 +82,7 @@ KNOWN: Array[u64] = constant([_known(BASE), _known(BASE | SMC64_BIT)])
         cmp     w11, #{STANDARD_OWNER}
         b.eq    slow                                // PSCI, FF-A
         mov     x0, #-1                             // SMCCC's unknown function
-        ldp     x10, x11, [sp, #{Context.x[10]}]
-        ldp     x8, x9, [sp, #{Context.x[8]}]
-        eret
-        dsb     nsh                                 // nothing beyond is executed speculatively
-        isb
+        b       go_on
 
     other:
         cmp     w8, #{ExceptionClass.SMC.value}
@@ -98,23 +95,24 @@ KNOWN: Array[u64] = constant([_known(BASE), _known(BASE | SMC64_BIT)])
     version:
         mov     w10, #{OWN_VERSION & 0xffff}
         movk    w10, #{OWN_VERSION >> 16}, lsl #16
+        ldr     x8, [sp, #{Vcpu.attention}]
         ldr     x11, [sp, #{Vcpu.partition}]
+        cbnz    x8, slow                            // the version may still change
+        ldr     w8, [x11, #{Partition.version}]
         cmp     w1, w10
         b.ne    slow                                // another version than ours may be right too
-        ldr     w8, [x11, #{Partition.version}]
-        ldrb    w9, [x11, #{Partition.version_is_final}]
-        cbz     w9, 1f
         cmp     w8, w10
         b.ne    slow                                // another one was agreed on
-    1:  str     w10, [x11, #{Partition.version}]
         mov     w0, w10
         mov     x2, xzr
         b       answer
 
     features:
         eor     w10, w1, w9
+        ldr     x11, [sp, #{Vcpu.attention}]
         and     w10, w10, #{~SMC64_BIT & 0xffffffff}
         sub     w10, w10, #{FIRST}
+        cbnz    x11, slow                           // the first call makes the version final
         cmp     w10, #{LAST - FIRST}
         b.hi    slow                                // no function that is known
         adrp    x8, {KNOWN}
@@ -127,12 +125,11 @@ KNOWN: Array[u64] = constant([_known(BASE), _known(BASE | SMC64_BIT)])
         b       succeed
 
     id_get:
+        ldr     x8, [sp, #{Vcpu.attention}]
+        cbnz    x8, slow                            // the first call makes the version final
         ldrh    w2, [sp, #{Vcpu.partition_id}]
     succeed:
-        ldr     x8, [sp, #{Vcpu.partition}]
-        mov     w9, #1
         mov     w0, #{Function.SUCCESS.value & 0xffff}
-        strb    w9, [x8, #{Partition.version_is_final}]
         movk    w0, #{Function.SUCCESS.value >> 16}, lsl #16
     answer:
         mov     x1, xzr
@@ -141,6 +138,7 @@ KNOWN: Array[u64] = constant([_known(BASE), _known(BASE | SMC64_BIT)])
         mov     x5, xzr
         mov     x6, xzr
         mov     x7, xzr
+    go_on:
         ldp     x10, x11, [sp, #{Context.x[10]}]
         ldp     x8, x9, [sp, #{Context.x[8]}]
         eret
@@ -151,10 +149,10 @@ KNOWN: Array[u64] = constant([_known(BASE), _known(BASE | SMC64_BIT)])
         b       {serve_exception}
 
     request:
-        cbnz    w2, slow                            // not a message of partitions
+        cbnz    x2, slow                            // not a message of partitions
         ldrh    w8, [sp, #{Vcpu.partition_id}]
         and     x9, x1, #{BY_ID_COUNT - 1}          // an index that is in bounds, speculatively too
-        cmp     w8, w1, lsr #16
+        cmp     x8, x1, lsr #16
         b.ne    slow                                // the sender is not the caller
         adrp    x10, {BY_ID}
         add     x10, x10, :lo12:{BY_ID}
@@ -168,7 +166,7 @@ KNOWN: Array[u64] = constant([_known(BASE), _known(BASE | SMC64_BIT)])
         ldrb    w8, [sp, #{Vcpu.methods}]
         orr     x10, x10, x11
         ldrb    w11, [x9, #{Vcpu.methods}]
-        cbnz    x10, slow                           // vectors to change, or interrupts to take
+        cbnz    x10, slow                           // vectors to change, interrupts to take, the version to fix
         tbz     w8, #{SENDS_LSB}, slow
         tbz     w11, #{RECEIVES_LSB}, slow          // not by these two
         add     x10, x9, #{Vcpu.state}
@@ -179,54 +177,14 @@ KNOWN: Array[u64] = constant([_known(BASE), _known(BASE | SMC64_BIT)])
         stxrb   w8, w11, [x10]
         cbnz    w8, 1b
         // the receiver is this CPU's: from here on nothing fails
-        ldr     x10, [sp, #{Vcpu.partition}]
         mov     x8, sp
-        mov     w11, #1
-        strb    w11, [x10, #{Partition.version_is_final}]
+        stp     x16, x17, [sp, #{Context.x[16]}]
+        ldp     x16, x17, [x9, #{Context.configuration}]
         str     x8, [x9, #{Vcpu.requester}]
-        stp     x16, x17, [sp, #{Context.x[16]}]
-        mov     w17, #{VcpuState.BLOCKED.value}
-        b       deliver
-
-    response:
-        cbnz    w2, slow                            // not a message of partitions
-        ldrh    w8, [sp, #{Vcpu.partition_id}]
-        ldr     x9, [sp, #{Vcpu.requester}]
-        cmp     w8, w1, lsr #16
-        b.ne    slow                                // the sender is not the caller
-        cbz     x9, slow                            // no response is owed
-        ldrh    w8, [x9, #{Vcpu.partition_id}]
-        ldr     x10, [sp, #{Vcpu.attention}]
-        cmp     w8, w1, uxth
-        b.ne    slow                                // or not to this one
-        ldr     x11, [x9, #{Vcpu.attention}]
-        orr     x10, x10, x11
-        cbnz    x10, slow                           // vectors to change, or interrupts to take
-        mov     w8, #{VcpuState.RUNNING.value}
-        str     xzr, [sp, #{Vcpu.requester}]
-        strb    w8, [x9, #{Vcpu.state}]             // it was blocked on this CPU
-        stp     x16, x17, [sp, #{Context.x[16]}]
-        mov     w17, #{VcpuState.WAITING.value}
-
-    deliver:                                        // x9 runs next; w17 is what the caller's state becomes
         stp     x12, x13, [sp, #{Context.x[12]}]
-        mrs     x10, SP_EL0
         stp     x14, x15, [sp, #{Context.x[14]}]
-        mrs     x11, ELR_EL2
-        stp     x18, x19, [sp, #{Context.x[18]}]
-        mrs     x12, SPSR_EL2
-        stp     x20, x21, [sp, #{Context.x[20]}]
-        mrs     x13, TPIDR_EL0
-        stp     x22, x23, [sp, #{Context.x[22]}]
-        mrs     x14, TPIDRRO_EL0
-        stp     x24, x25, [sp, #{Context.x[24]}]
         ldr     x15, [sp, #{Context.configuration}]
-        stp     x26, x27, [sp, #{Context.x[26]}]
-        stp     x28, x29, [sp, #{Context.x[28]}]
-        stp     x30, x10, [sp, #{Context.x[30]}]
-        mov     x8, sp
-        stp     x11, x12, [sp, #{Context.program_counter}]
-        stp     x13, x14, [sp, #{Context.thread_pointer}]
+        mov     w14, #{VcpuState.BLOCKED.value}
         tbz     x15, #{API_BIT}, 2f
         tbnz    x15, #{TGE_BIT}, 2f                 // an EL0 partition cannot change its keys
         mrs     x10, APIAKeyLo_EL1
@@ -235,20 +193,142 @@ KNOWN: Array[u64] = constant([_known(BASE), _known(BASE | SMC64_BIT)])
         mrs     x13, APGAKeyHi_EL1
         stp     x10, x11, [sp, #{Context.key_ia_low}]
         stp     x12, x13, [sp, #{Context.key_ga_low}]
-    2:  tbnz    w0, #{SMC64_LSB}, 3f
+    2:  tbz     x16, #{E2H_BIT}, pass
+        tbz     x16, #{TGE_BIT}, pass               // EL1 registers to change
+        ldr     x11, [sp, #{Vcpu.cpu}]
+        strb    w14, [sp, #{Vcpu.state}]            // nobody can claim it so
+        msr     HCR_EL2, x16
+        str     x11, [x9, #{Vcpu.cpu}]
+        msr     TTBR0_EL2, x17
+        b       exchange
+
+    response:
+        cbnz    x2, slow                            // not a message of partitions
+        ldrh    w8, [sp, #{Vcpu.partition_id}]
+        ldr     x9, [sp, #{Vcpu.requester}]
+        cmp     x8, x1, lsr #16
+        b.ne    slow                                // the sender is not the caller
+        cbz     x9, slow                            // no response is owed
+        ldrh    w8, [x9, #{Vcpu.partition_id}]
+        ldr     x10, [sp, #{Vcpu.attention}]
+        cmp     w8, w1, uxth
+        b.ne    slow                                // or not to this one
+        ldr     x11, [x9, #{Vcpu.attention}]
+        orr     x10, x10, x11
+        cbnz    x10, slow                           // vectors to change, interrupts to take, another kind is owed
+        mov     w8, #{VcpuState.RUNNING.value}
+        str     xzr, [sp, #{Vcpu.requester}]
+        strb    w8, [x9, #{Vcpu.state}]             // it was blocked, and this CPU answers it
+        stp     x16, x17, [sp, #{Context.x[16]}]
+        ldp     x16, x17, [x9, #{Context.configuration}]
+        stp     x12, x13, [sp, #{Context.x[12]}]
+        stp     x14, x15, [sp, #{Context.x[14]}]
+        ldr     x15, [sp, #{Context.configuration}]
+        mov     w14, #{VcpuState.WAITING.value}
+        ldr     x8, [sp, #{Vcpu.cpu}]
+        tbz     x15, #{TGE_BIT}, keys
+        tbz     x15, #{E2H_BIT}, pass
+        ldr     x10, [x8, #{Cpu.el1_owner}]
+        tbnz    x16, #{TGE_BIT}, 3f
+        cmp     x10, x9
+        b.ne    pass                                // EL1 registers to change
+        msr     HCR_EL2, x16
+        b       exchange
+    3:  str     x8, [x9, #{Vcpu.cpu}]
+        msr     HCR_EL2, x16
+        msr     TTBR0_EL2, x17
+
+    exchange:                                       // x9 runs next, with HCR_EL2 x16; w14 becomes the caller's state
+        mrs     x8, SP_EL0
+        mrs     x10, ELR_EL2
+        mrs     x11, SPSR_EL2
+        mrs     x12, TPIDR_EL0
+        mrs     x13, TPIDRRO_EL0
+        stp     x18, x19, [sp, #{Context.x[18]}]
+        stp     x20, x21, [sp, #{Context.x[20]}]
+        stp     x22, x23, [sp, #{Context.x[22]}]
+        stp     x24, x25, [sp, #{Context.x[24]}]
+        stp     x26, x27, [sp, #{Context.x[26]}]
+        stp     x28, x29, [sp, #{Context.x[28]}]
+        stp     x30, x8, [sp, #{Context.x[30]}]
+        stp     x10, x11, [sp, #{Context.program_counter}]
+        stp     x12, x13, [sp, #{Context.thread_pointer}]
+        add     x8, sp, #{Vcpu.state}
+        ldp     x10, x11, [x9, #{Context.program_counter}]
+        ldp     x12, x13, [x9, #{Context.thread_pointer}]
+        mov     sp, x9
+        stlrb   w14, [x8]                           // from here on another CPU may run the caller, if it waits
+        tbz     x16, #{API_BIT}, 4f
+        ldp     x14, x15, [x9, #{Context.key_ia_low}]
+        ldp     x16, x17, [x9, #{Context.key_ga_low}]
+        msr     APIAKeyLo_EL1, x14
+        msr     APIAKeyHi_EL1, x15
+        msr     APGAKeyLo_EL1, x16
+        msr     APGAKeyHi_EL1, x17
+    4:  msr     ELR_EL2, x10
+        msr     SPSR_EL2, x11
+        ldp     x30, x14, [x9, #{Context.x[30]}]
+        msr     TPIDR_EL0, x12
+        msr     TPIDRRO_EL0, x13
+        msr     SP_EL0, x14
+        ldp     x28, x29, [sp, #{Context.x[28]}]
+        ldp     x26, x27, [sp, #{Context.x[26]}]
+        ldp     x24, x25, [sp, #{Context.x[24]}]
+        ldp     x22, x23, [sp, #{Context.x[22]}]
+        ldp     x20, x21, [sp, #{Context.x[20]}]
+        ldp     x18, x19, [sp, #{Context.x[18]}]
+        ldp     x16, x17, [sp, #{Context.x[16]}]
+        ldp     x14, x15, [sp, #{Context.x[14]}]
+        ldp     x12, x13, [sp, #{Context.x[12]}]
+        ldp     x10, x11, [sp, #{Context.x[10]}]
+        ldp     x8, x9, [sp, #{Context.x[8]}]
+        tbnz    w0, #{SMC64_LSB}, 5f
         mov     w3, w3                              // SMC32 passes the low halves on
         mov     w4, w4
         mov     w5, w5
         mov     w6, w6
         mov     w7, w7
-    3:  mov     w0, w0
-        mov     w1, w1
-        mov     x2, xzr
-        b       {leave}
+    5:  eret
+        dsb     nsh                                 // nothing beyond is executed speculatively
+        isb
+
+    keys:
+        tbz     x15, #{API_BIT}, pass
+        mrs     x10, APIAKeyLo_EL1
+        mrs     x11, APIAKeyHi_EL1
+        mrs     x12, APGAKeyLo_EL1
+        mrs     x13, APGAKeyHi_EL1
+        stp     x10, x11, [sp, #{Context.key_ia_low}]
+        stp     x12, x13, [sp, #{Context.key_ga_low}]
+    pass:                                           // the same by `leave`
+        mrs     x8, SP_EL0
+        mrs     x10, ELR_EL2
+        mrs     x11, SPSR_EL2
+        mrs     x12, TPIDR_EL0
+        mrs     x13, TPIDRRO_EL0
+        mov     w17, w14
+        stp     x18, x19, [sp, #{Context.x[18]}]
+        stp     x20, x21, [sp, #{Context.x[20]}]
+        stp     x22, x23, [sp, #{Context.x[22]}]
+        stp     x24, x25, [sp, #{Context.x[24]}]
+        stp     x26, x27, [sp, #{Context.x[26]}]
+        stp     x28, x29, [sp, #{Context.x[28]}]
+        stp     x30, x8, [sp, #{Context.x[30]}]
+        stp     x10, x11, [sp, #{Context.program_counter}]
+        stp     x12, x13, [sp, #{Context.thread_pointer}]
+        mov     x8, sp
+        tbnz    w0, #{SMC64_LSB}, 6f
+        mov     w3, w3                              // SMC32 passes the low halves on
+        mov     w4, w4
+        mov     w5, w5
+        mov     w6, w6
+        mov     w7, w7
+    6:  b       {leave}
     """,
     uses=(
         API_BIT,
         BASE,
+        E2H_BIT,
         BY_ID,
         BY_ID_COUNT,
         EXCEPTION_CLASS_LSB,
@@ -264,6 +344,7 @@ KNOWN: Array[u64] = constant([_known(BASE), _known(BASE | SMC64_BIT)])
         STANDARD_OWNER,
         TGE_BIT,
         Context,
+        Cpu,
         ExceptionClass,
         Function,
         Partition,
