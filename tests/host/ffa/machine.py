@@ -15,7 +15,7 @@ from hypervisor import dispatch
 from hypervisor.arch.aarch64 import exceptions, short_calls
 from hypervisor.core.cpu import CPU_COUNT_MAX
 from hypervisor.core.partition import PartitionId, PartitionKind
-from hypervisor.core.vcpu import RECEIVES_REQUESTS, SENDS_REQUESTS, VcpuState, enter_in_table
+from hypervisor.core.vcpu import RECEIVES_REQUESTS, SENDS_REQUESTS, VERSION_OPEN, VcpuState, enter_in_table
 from hypervisor.ffa.errors import FfaError
 from hypervisor.ffa.functions import Function
 from hypervisor.ffa.protocol import OWN_VERSION
@@ -93,6 +93,7 @@ class Machine:
             vcpu.index = number
             vcpu.methods = METHODS[index]
             vcpu.state = VcpuState.WAITING
+            vcpu.attention = VERSION_OPEN
         if VCPU_COUNTS[index] == 1:
             self.session.call(enter_in_table, self.vcpu(index))
 
