@@ -138,3 +138,14 @@ def present(registers: list[int]) -> None:
 def absent(registers: list[int]) -> None:
     """No firmware."""
     registers[0] = MINUS_1
+
+
+def answering(*codes: int) -> Firmware:
+    """Firmware whose calls give these codes in x0, the last of them from then on."""
+    left = list(codes)
+
+    def respond(registers: list[int]) -> None:
+        code = left.pop(0) if len(left) > 1 else left[0]
+        registers[0] = code & MINUS_1
+
+    return respond

@@ -18,6 +18,7 @@ from tests.host.firmware.machine import (
     Machine,
     absent,
     affinity,
+    answering,
     present,
     signed,
 )
@@ -68,7 +69,7 @@ def test_features_of_the_primary() -> None:
 @pytest.mark.parametrize(("answer", "expected"), [(0xFF, 3), (2, 2), (0xFFFF_FFFF, NOT_SUPPORTED)])
 def test_features_of_cpu_suspend_are_the_firmwares(answer: int, expected: int) -> None:
     machine = Machine()
-    machine.respond = lambda registers: registers.__setitem__(0, answer)
+    machine.respond = answering(answer)
     assert machine.result(FEATURES, CPU_SUSPEND | SMC64) == expected
 
 
@@ -137,15 +138,14 @@ class TestPrimaryCpuOn:
 
     def test_a_cpu_on_its_way_down_is_tried_again(self) -> None:
         machine = Machine()
-        answers = [ALREADY_ON, ALREADY_ON, 0]
-        machine.respond = lambda registers: registers.__setitem__(0, answers.pop(0) & (1 << 32) - 1)
+        machine.respond = answering(ALREADY_ON, ALREADY_ON & (1 << 32) - 1, 0)
         assert machine.result(CPU_ON | SMC64, affinity(1), ENTRY) == 0
         assert len(machine.smcs) == 3
 
     @pytest.mark.parametrize(("code", "seen"), [(DENIED, DENIED), (-9, -9), (-77, INTERNAL_FAILURE)])
     def test_a_refusal_leaves_the_cpu_off(self, code: int, seen: int) -> None:
         machine = Machine()
-        machine.respond = lambda registers: registers.__setitem__(0, code & (1 << 64) - 1)
+        machine.respond = answering(code)
         assert machine.result(CPU_ON | SMC64, affinity(1), ENTRY) == seen
         assert machine.vcpu(PRIMARY, 1).state == VcpuState.OFF
 
@@ -256,7 +256,7 @@ class TestSecondary:
 
 def test_probing_asks_old_firmware_nothing_more() -> None:
     machine = Machine(probe=False)
-    machine.respond = lambda registers: registers.__setitem__(0, 2)
+    machine.respond = answering(2)
     machine.session.call("hypervisor.firmware.firmware.probe")
     assert [call[0] for call in machine.smcs] == [VERSION]
     machine.respond = present

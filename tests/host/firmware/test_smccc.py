@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.host.firmware.machine import GUEST, HVC, PRIMARY, SERVICE, SMC, Machine, absent, present
+from tests.host.firmware.machine import GUEST, HVC, PRIMARY, SERVICE, SMC, Machine, absent, answering, present
 
 VERSION, ARCH_FEATURES, SOC_ID = 0x8000_0000, 0x8000_0001, 0x8000_0002
 WORKAROUNDS = [0x8000_8000, 0x8000_7FFF, 0x8000_3FFF]
@@ -19,6 +19,11 @@ def listed(partition: int, *functions: int) -> Machine:
         assert machine.session.call("hypervisor.firmware.smc_whitelist.allow", machine.partitions[partition], function)
     machine.run(machine.vcpu(partition))
     return machine
+
+
+def add_one(registers: list[int]) -> None:
+    """Firmware that changes every register."""
+    registers[:] = [value + 1 for value in registers]
 
 
 @pytest.mark.parametrize("conduit", [HVC, SMC])
@@ -37,7 +42,7 @@ def test_discovery_is_answered_here(conduit: int, partition: int) -> None:
 @pytest.mark.parametrize("workaround", WORKAROUNDS)
 def test_workarounds_are_the_firmwares(workaround: int) -> None:
     machine = listed(GUEST)
-    machine.respond = lambda registers: registers.__setitem__(0, 1)
+    machine.respond = answering(1)
     assert machine.result(ARCH_FEATURES, workaround) == 1
     assert machine.result(workaround) == 1
     assert [call[:2] for call in machine.smcs] == [(ARCH_FEATURES, workaround), (workaround, 0)]
@@ -65,7 +70,7 @@ def test_a_listed_smc_passes_all_registers_with_the_callers_id(partition: int) -
     vcpu = machine.vcpu(partition)
     for number in range(8, 18):
         vcpu.context.x[number] = 0x800 + number
-    machine.respond = lambda registers: registers.__setitem__(slice(None), [value + 1 for value in registers])
+    machine.respond = add_one
     result = machine.call(SIP, *range(0x101, 0x107), 0x1234_5678_9ABC)
     given = (SIP, *range(0x101, 0x107), 0x1234_5678_0000 | partition + 1, *range(0x808, 0x812))
     assert machine.smcs == [given]
