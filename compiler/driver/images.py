@@ -47,14 +47,17 @@ class Image:
     partition_base: int = PARTITION_BASE
 
 
-def guest_image(name: str, program: str, level: str, description: str, cpu_count: int = 1) -> Image:
-    """Return the image of a guest: `program` is its module; with more than one CPU it has a `cpu_main` of its own."""
+def guest_image(name: str, modules: tuple[str, ...], level: str, description: str, cpu_count: int = 1) -> Image:
+    """Return the image of a guest; `modules` are of hypervisor.guests. With more than one CPU it has a `cpu_main`."""
     starts = {"EL0": ("start_el0",), "EL1": ("start_el1",) if cpu_count > 1 else ("start_el1", "single_cpu")}
     return Image(
         name=name,
         description=description,
         level=level,
-        entry_modules=(*(f"runtime.partition.{module}" for module in starts[level]), program),
+        entry_modules=(
+            *(f"runtime.partition.{module}" for module in starts[level]),
+            *(f"hypervisor.guests.{module}" for module in modules),
+        ),
         linker_script=GUEST_SCRIPT,
         relocatable=True,
         cpu_count=cpu_count,
@@ -63,11 +66,14 @@ def guest_image(name: str, program: str, level: str, description: str, cpu_count
 
 
 GUESTS = (
-    guest_image("primary", "hypervisor.guests.primary", "EL1", "a primary that exchanges messages with all", 8),
-    guest_image("echo_el0", "hypervisor.guests.echo", "EL0", "a service for direct messages"),
-    guest_image("echo_el1", "hypervisor.guests.echo", "EL1", "a service for direct messages"),
-    guest_image("messenger_el0", "hypervisor.guests.messenger", "EL0", "a service for indirect messages"),
-    guest_image("messenger_el1", "hypervisor.guests.messenger", "EL1", "a service for indirect messages"),
+    guest_image("primary", ("primary",), "EL1", "a primary that exchanges messages with all", 8),
+    guest_image("echo_el0", ("echo",), "EL0", "a service for direct messages"),
+    guest_image("echo_el1", ("echo",), "EL1", "a service for direct messages"),
+    guest_image("messenger_el0", ("messenger",), "EL0", "a service for indirect messages"),
+    guest_image("messenger_el1", ("messenger",), "EL1", "a service for indirect messages"),
+    guest_image("stress", ("stress", "system_secrets_el1"), "EL1", "a primary that sends 100,000 messages", 8),
+    guest_image("keeper_el0", ("keeper", "system_secrets_el0"), "EL0", "a service with secrets"),
+    guest_image("keeper_el1", ("keeper", "system_secrets_el1"), "EL1", "a service with secrets"),
 )
 
 DEFAULT_IMAGE = "hypervisor"  # what `run` boots: the fullest stack there is

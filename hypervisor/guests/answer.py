@@ -40,7 +40,13 @@ def is_request(message: LongMessage) -> bool:
 
 
 def respond(message: LongMessage, own_id: u16) -> None:
-    """Answer a request; the message becomes the next one. x3 (or x5) of a response are the request's, the rest zero."""
+    """Answer a request; the message becomes the next one."""
+    prepare_response(message, own_id)
+    calls.call_long(message)
+
+
+def prepare_response(message: LongMessage, own_id: u16) -> None:
+    """Turn a request into its response: the answer, and of the request its first payload register."""
     sender = truncate(u16, message.x[1] >> 16)
     if message.x[0] == Call.DIRECT_REQUEST_2.value:
         answer = checksum(message, FIRST_PAYLOAD_2, REGISTER_COUNT, own_id)
@@ -48,7 +54,8 @@ def respond(message: LongMessage, own_id: u16) -> None:
         calls.clear(message)
         message.x[ANSWER] = answer
         message.x[ANSWER + 1] = echo
-        calls.respond_2(sender, own_id, message)
+        message.x[0] = Call.DIRECT_RESPONSE_2.value
+        message.x[1] = u64(own_id) << 16 | sender
         return
     is_64 = message.x[0] == Call.DIRECT_REQUEST_64.value
     answer = checksum(message, FIRST_PAYLOAD, END_PAYLOAD, own_id)
@@ -58,7 +65,6 @@ def respond(message: LongMessage, own_id: u16) -> None:
     message.x[1] = u64(own_id) << 16 | sender
     message.x[FIRST_PAYLOAD] = echo
     message.x[ANSWER] = answer if is_64 else truncate(u32, answer)
-    calls.call_long(message)
 
 
 def wait(message: LongMessage) -> None:

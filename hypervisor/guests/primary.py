@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from compiler.language import Array, Atomic, Ordering, array, export, spin_hint, static, struct, u64
+from compiler.language import Array, Atomic, Ordering, array, export, static, u64
 from hypervisor.ffa.errors import FfaError
 from hypervisor.ffa.protocol import VERSION_1_2
-from hypervisor.guests import direct_client, indirect_client
-from hypervisor.platform import PLATFORM
+from hypervisor.guests import direct_client, indirect_client, team
 from runtime import memory_functions
 from runtime.partition import calls, discovery, mailbox, psci
 from runtime.partition.console import log
 from runtime.partition.discovery import PARTITIONS
-from runtime.partition.functions import Call
 
 ENTRY_POINTS = (memory_functions.memcpy, memory_functions.memmove, memory_functions.memset)
 
@@ -26,17 +24,6 @@ ROUND_COUNT = 100
 """Messages of each kind, from each CPU to each partition."""
 
 
-@struct
-class Progress:
-    """What the CPUs tell each other."""
-
-    online_count: Atomic[u64] = Atomic(0)
-    is_open: Atomic[u64] = Atomic(0)
-    """Set when the other CPUs may begin."""
-    finished_count: Atomic[u64] = Atomic(0)
-
-
-PROGRESS: Progress = static(Progress())
 ANSWERED: Array[Atomic[u64]] = static(array(discovery.PARTITION_COUNT_MAX))
 """Right answers to direct requests, by partition."""
 BUSY: Array[Atomic[u64]] = static(array(discovery.PARTITION_COUNT_MAX))
@@ -53,15 +40,12 @@ def partition_main() -> None:
     error = discovery.discover()
     assert not isinstance(error, FfaError), "no list of partitions"
     assert discovery.is_confirmed_by_registers(), "two lists of partitions that differ"
-    cpu_count = start_cpus()
+    cpu_count = team.start_cpus()
     log(f"FF-A {version >> 16}.{version & 0xFFFF}, {cpu_count} CPUs, {PARTITIONS.count - 1} other partitions")
-    for index in range(PARTITIONS.count):
-        if PARTITIONS.entries[index].id != OWN_ID:
-            start_partition(index)
-    PROGRESS.is_open.store(1, Ordering.RELEASE)
+    team.start_partitions(OWN_ID)
+    team.begin()
     exchange(0)
-    while PROGRESS.finished_count.load(Ordering.ACQUIRE) != cpu_count:
-        spin_hint()
+    team.wait_for_others(cpu_count)
     summarise(cpu_count)
     psci.system_off()
 
@@ -69,30 +53,9 @@ def partition_main() -> None:
 @export("cpu_main")
 def cpu_main(index: u64) -> NoReturn:
     """Every other CPU."""
-    PROGRESS.online_count.fetch_add(1, Ordering.RELEASE)
-    while PROGRESS.is_open.load(Ordering.ACQUIRE) == 0:
-        spin_hint()
+    team.wait_for_begin()
     exchange(index)
-    while True:
-        psci.cpu_off()
-
-
-def start_cpus() -> u64:
-    """Start CPUs until there are no more; how many there are."""
-    count: u64 = 1
-    while count < PLATFORM.cpu_count_max and psci.start_cpu(count << PLATFORM.affinity_shift, count):
-        while PROGRESS.online_count.load(Ordering.ACQUIRE) != count:
-            spin_hint()
-        count += 1
-    return count
-
-
-def start_partition(index: u64) -> None:
-    """Let it run until it waits for messages."""
-    result = calls.run(PARTITIONS.entries[index].id, 0)
-    while result.x0 == Call.YIELD.value or result.x0 == Call.INTERRUPT.value:
-        result = calls.run(PARTITIONS.entries[index].id, 0)
-    assert result.x0 == Call.MSG_WAIT.value, "a partition does not come to wait for messages"
+    team.finish()
 
 
 def exchange(cpu: u64) -> None:
@@ -104,7 +67,6 @@ def exchange(cpu: u64) -> None:
                 busy_count = direct_client.exchange(OWN_ID, entry, cpu, round_number)
                 BUSY[index].fetch_add(busy_count, Ordering.RELAXED)
                 ANSWERED[index].fetch_add(direct_client.kind_count(entry), Ordering.RELAXED)
-    PROGRESS.finished_count.fetch_add(1, Ordering.RELEASE)
 
 
 def summarise(cpu_count: u64) -> None:
