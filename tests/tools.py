@@ -18,6 +18,7 @@ PACKAGES = {
     "ld.lld": "lld",
     "llvm-mca": "llvm",
     "qemu-system-aarch64": "qemu-system-arm",
+    "xz": "xz-utils",
 }
 
 
