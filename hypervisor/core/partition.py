@@ -23,7 +23,7 @@ from compiler.language import (
 from hypervisor.core.partition_image import ImageHeader
 from hypervisor.core.statistics import Counts
 from hypervisor.core.vcpu import Vcpu, VcpuState
-from hypervisor.memory.page_table import AddressSpace
+from hypervisor.memory.address_space import AddressSpace
 from hypervisor.partitions.listing import NAMES, PARTITION_COUNT
 
 

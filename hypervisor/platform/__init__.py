@@ -27,6 +27,7 @@ class Platform:
     uart_clock_hz: u64
     distributor_base: PhysAddr
     redistributor_base: PhysAddr
+    repeat_tlb_invalidation: bool
 
 
 def load_platform(name: str) -> Platform:
@@ -45,6 +46,7 @@ def load_platform(name: str) -> Platform:
         uart_clock_hz=u64(content["console"]["clock_hz"]),
         distributor_base=PhysAddr(content["interrupts"]["distributor_base"]),
         redistributor_base=PhysAddr(content["interrupts"]["redistributor_base"]),
+        repeat_tlb_invalidation=content["errata"]["repeat_tlb_invalidation"],
     )
 
 

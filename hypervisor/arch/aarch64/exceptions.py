@@ -78,7 +78,10 @@ def _report_check(image: ImageHeader, number: u16) -> None:
 
 def _describe_mapping(partition: Partition, address: u64) -> str:
     """What the partition may do at an address of its own, by its table."""
-    leaf = walk(partition.memory.root.raw, address, LINEAR_MAP.offset)
+    space = partition.memory
+    if address >= space.input_size():
+        return "the partition has no memory there"
+    leaf = walk(space.root.raw, address, LINEAR_MAP.offset, space.first_level)
     if leaf == 0:
         return "the partition has no memory there"
     if leaf & Descriptor.EXECUTE_NEVER == 0:
