@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from compiler.language import Atomic, Ordering, lock_rank, spin_hint, struct, u32
 
+ADDRESS_SPACE_RANK = 8
 PAGE_POOL_RANK = 10
+IDENTIFIERS_RANK = 12
 CONSOLE_RANK = 90
 """The last: anything may be logged at any time."""
 

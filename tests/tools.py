@@ -12,11 +12,13 @@ PACKAGES = {
     "aarch64-linux-gnu-size": "binutils-aarch64-linux-gnu",
     "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
     "clang": "clang",
+    "cpio": "cpio",
     "dtc": "device-tree-compiler",
     "gdb-multiarch": "gdb-multiarch",
     "ld.lld": "lld",
     "llvm-mca": "llvm",
     "qemu-system-aarch64": "qemu-system-arm",
+    "xz": "xz-utils",
 }
 
 

@@ -26,13 +26,14 @@ class Program:
 
 PROGRAMS = (
     Program("qemu-system-aarch64", "qemu-system-arm", "run", "booting images"),
+    Program("dtc", "device-tree-compiler", "run", "compiling manifests"),
     Program("gdb-multiarch", "gdb-multiarch", "test", "debug-info tests, `run --gdb`"),
     Program("clang", "clang", "test", "C kernels that compiled code is compared with"),
     Program("ld.lld", "lld", "test", "reference linker"),
     Program("llvm-mca", "llvm", "test", "schedules of assembly blocks"),
     Program("aarch64-linux-gnu-as", "binutils-aarch64-linux-gnu", "test", "reference assembler and disassembler"),
     Program("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu", "test", "C objects linked with compiled ones"),
-    Program("dtc", "device-tree-compiler", "test", "device trees of test platforms"),
+    Program("cpio", "cpio", "test", "reference archives"),
 )
 
 

@@ -20,6 +20,9 @@ PARTITION_BASE = 0x1000_0000  # virtual; below 4 GiB in the half that belongs to
 PARTITION_DISTANCE = 0x100_0000  # each has addresses of its own, so that a debugger can tell partitions apart
 PARTITION_STACK_SIZE_BYTES = 0x4000
 MEASURING_PARTITIONS = ("measure_ask", "measure_serve")  # as many as the list has, in its order of names
+GUEST_SCRIPT = Path("linker_scripts", "guest.ld")
+GUEST_STACKS_MODULE = "runtime.partition.stacks"
+GUEST_FAULT_ENTRY = "runtime.partition.vectors.end_guest"
 PANIC_ENTRY = "hypervisor.arch.aarch64.vectors.enter_panic"
 LINEAR_MAP_MODULE = "hypervisor.memory.linear_map"  # says where the hypervisor runs
 STACKS_MODULE = "hypervisor.arch.aarch64.stacks"  # has the sizes of the hypervisor's stacks, in bytes
@@ -39,9 +42,44 @@ class Image:
     linker_script: Path
     relocatable: bool = False
     partitions: tuple[str, ...] = ()
+    cpu_count: int = 1
     other_stacks: tuple[tuple[str, str], ...] = ()
     partition_base: int = PARTITION_BASE
 
+
+def guest_image(name: str, modules: tuple[str, ...], level: str, description: str, cpu_count: int = 1) -> Image:
+    """Return the image of a guest; `modules` are of hypervisor.guests. With more than one CPU it has a `cpu_main`."""
+    starts = {"EL0": ("start_el0",), "EL1": ("start_el1",) if cpu_count > 1 else ("start_el1", "single_cpu")}
+    return Image(
+        name=name,
+        description=description,
+        level=level,
+        entry_modules=(
+            *(f"runtime.partition.{module}" for module in starts[level]),
+            *(f"hypervisor.guests.{module}" for module in modules),
+        ),
+        linker_script=GUEST_SCRIPT,
+        relocatable=True,
+        cpu_count=cpu_count,
+        other_stacks=((GUEST_FAULT_ENTRY, "FAULT_STACK_SIZE"),) if level == "EL1" else (),
+    )
+
+
+GUESTS = (
+    guest_image("primary", ("primary",), "EL1", "a primary that exchanges messages with all", 8),
+    guest_image("echo_el0", ("echo",), "EL0", "a service for direct messages"),
+    guest_image("echo_el1", ("echo",), "EL1", "a service for direct messages"),
+    guest_image("messenger_el0", ("messenger",), "EL0", "a service for indirect messages"),
+    guest_image("messenger_el1", ("messenger",), "EL1", "a service for indirect messages"),
+    guest_image("timers", ("timers",), "EL1", "a primary that schedules sleepers"),
+    guest_image("sleeper", ("sleeper",), "EL1", "a virtual machine that sleeps"),
+    guest_image("faults", ("faults",), "EL1", "a primary that provokes faults"),
+    guest_image("faulty_el0", ("faulty",), "EL0", "a partition that faults"),
+    guest_image("faulty_el1", ("faulty",), "EL1", "a partition that faults"),
+    guest_image("stress", ("stress", "system_secrets_el1"), "EL1", "a primary that sends 100,000 messages", 8),
+    guest_image("keeper_el0", ("keeper", "system_secrets_el0"), "EL0", "a service with secrets"),
+    guest_image("keeper_el1", ("keeper", "system_secrets_el1"), "EL1", "a service with secrets"),
+)
 
 DEFAULT_IMAGE = "hypervisor"  # what `run` boots: the fullest stack there is
 
@@ -66,7 +104,7 @@ def all_images(root: Path) -> tuple[Image, ...]:
         partitions=MEASURING_PARTITIONS,
     )
     programs = (*partitions, *MEASURING_PARTITIONS)
-    return (hypervisor, measure, *(_partition_image(name, index) for index, name in enumerate(programs)))
+    return (hypervisor, measure, *(_partition_image(name, index) for index, name in enumerate(programs)), *GUESTS)
 
 
 def find_image(root: Path, name: str) -> Image:
@@ -80,6 +118,14 @@ def find_image(root: Path, name: str) -> Image:
 
 def link_constants(image: Image, platform: Platform) -> Mapping[str, int]:
     """Return what the image's linker script wants to know."""
+    if image.linker_script == GUEST_SCRIPT:
+        guest = importlib.import_module(GUEST_STACKS_MODULE)
+        return {
+            "CPU_COUNT": image.cpu_count,
+            "GUARD_SIZE": int(guest.GUARD_SIZE),
+            "STACK_SIZE": int(guest.STACK_SIZE),
+            "FAULT_STACK_SIZE": int(guest.FAULT_STACK_SIZE),
+        }
     if image.level == "EL0":
         return {"PARTITION_BASE": image.partition_base, "STACK_SIZE": PARTITION_STACK_SIZE_BYTES}
     stacks = importlib.import_module(STACKS_MODULE)

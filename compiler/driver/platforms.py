@@ -97,6 +97,7 @@ _KEYS = (
     _Key("console", "clock_hz", "a frequency from 1 kHz to 1 GHz", _is_integer(1_000, 1_000_000_000)),
     _Key("interrupts", "distributor_base", "a 64 KiB-aligned address below 2^48", _gic_frame),
     _Key("interrupts", "redistributor_base", "a 64 KiB-aligned address below 2^48", _gic_frame),
+    _Key("errata", "repeat_tlb_invalidation", "true or false", lambda value: isinstance(value, bool)),
     _Key("run", "runner", '"qemu" or "fvp"', lambda value: value in ("qemu", "fvp")),
     _Key("run", "arguments", "a list of strings", _is_strings),
 )

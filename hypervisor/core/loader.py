@@ -22,8 +22,6 @@ from hypervisor.partitions.listing import IDS
 
 PARTITIONS_START = linker_symbol("__partitions_start")
 PARTITIONS_END = linker_symbol("__partitions_end")
-IDENTIFIER_SHIFT = 48
-"""Position of the ASID in TTBR0_EL2 and of the VMID in VTTBR_EL2."""
 
 
 def load_all() -> MapError | None:
@@ -118,9 +116,4 @@ def _set_registers(partition: Partition, header: ImageHeader) -> None:
     vcpu.context.configuration = cpu.partition_configuration()
     vcpu.context.key_low = random_number()
     vcpu.context.key_high = random_number()
-    vcpu.context.translation = partition.memory.root.raw | address_space_number(partition) << IDENTIFIER_SHIFT
-
-
-def address_space_number(partition: Partition) -> u64:
-    """ASID or VMID: 0 is the hypervisor's own."""
-    return partition.index + 1
+    vcpu.context.translation = partition.memory.translation()

@@ -7,7 +7,7 @@ What changes otherwise is in its vCPUs and, of FF-A, in `ffa/endpoint.py`.
 from __future__ import annotations
 
 from compiler.language import Array, Distinct, EnumU8, array, static, string_at, struct, u8, u16, u32, u64
-from hypervisor.memory.page_table import AddressSpace
+from hypervisor.memory.address_space import AddressSpace
 
 PARTITION_COUNT_MAX = 16
 NAME_SIZE = 32

@@ -47,7 +47,7 @@ def partition_main() -> None:
     for _ in range(ROUND_COUNT):
         assert calls.own_id() == OWN_ID, "not the ID of the list of partitions"
     for _ in range(ROUND_COUNT):
-        assert calls.has_feature(Function.ID_GET), "no FFA_ID_GET"
+        assert calls.has_feature(Function.ID_GET.value), "no FFA_ID_GET"
     for _ in range(ROUND_COUNT):
         assert is_error(calls.call(Message(x0=UNKNOWN_FUNCTION)), FfaError.NOT_SUPPORTED), "a function of that number"
     for _ in range(ROUND_COUNT):

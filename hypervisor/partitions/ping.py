@@ -37,8 +37,8 @@ def discover() -> u16:
     version = calls.version(VERSION_1_2)
     own_id = calls.own_id()
     log(f"FF-A {version >> 16}.{version & 0xFFFF}, my ID is {own_id}")
-    assert calls.has_feature(Function.DIRECT_REQUEST_64), "the hypervisor has no direct requests"
-    assert calls.has_feature(Function.CONSOLE_LOG_64), "the hypervisor has no console"
+    assert calls.has_feature(Function.DIRECT_REQUEST_64.value), "the hypervisor has no direct requests"
+    assert calls.has_feature(Function.CONSOLE_LOG_64.value), "the hypervisor has no console"
     return own_id
 
 

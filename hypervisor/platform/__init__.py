@@ -25,6 +25,9 @@ class Platform:
     image_base: PhysAddr
     uart_base: PhysAddr
     uart_clock_hz: u64
+    distributor_base: PhysAddr
+    redistributor_base: PhysAddr
+    repeat_tlb_invalidation: bool
 
 
 def load_platform(name: str) -> Platform:
@@ -41,6 +44,9 @@ def load_platform(name: str) -> Platform:
         image_base=PhysAddr(content["memory"]["image_base"]),
         uart_base=PhysAddr(content["console"]["pl011_base"]),
         uart_clock_hz=u64(content["console"]["clock_hz"]),
+        distributor_base=PhysAddr(content["interrupts"]["distributor_base"]),
+        redistributor_base=PhysAddr(content["interrupts"]["redistributor_base"]),
+        repeat_tlb_invalidation=content["errata"]["repeat_tlb_invalidation"],
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from compiler.language import Format, Slice, u8, u64, utf8
-from hypervisor.ffa.functions import Function
 from hypervisor.ffa.message import Message
 from runtime.partition.calls import call
+from runtime.partition.functions import Call
 from runtime.text import TextBuffer, render
 
 CHARACTERS_PER_REGISTER = 8
@@ -33,7 +33,7 @@ def write(text: Slice[u8]) -> None:
 def _write_part(text: Slice[u8]) -> None:
     call(
         Message(
-            x0=Function.CONSOLE_LOG_64.value,
+            x0=Call.CONSOLE_LOG_64.value,
             x1=len(text),
             x2=pack(text, 0),
             x3=pack(text, 1),

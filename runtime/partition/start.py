@@ -10,6 +10,9 @@ from typing import NoReturn
 
 from compiler.language import assembly_block, export, extern, unreachable
 from hypervisor.ffa.functions import Function
+from runtime.partition import supervisor_call
+
+CONDUIT = (supervisor_call.ffa_call, supervisor_call.ffa_call_long)
 
 
 @extern("partition_main")

@@ -37,7 +37,10 @@ def report(vcpu: Vcpu, kind: ExceptionClass | None) -> None:
 
 def _describe_mapping(partition: Partition, address: u64) -> str:
     """What the partition may do at an address, by its table."""
-    leaf = walk(partition.memory.root.raw, address, LINEAR_MAP.offset)
+    space = partition.memory
+    if address >= space.input_size():
+        return "the partition has no memory there"
+    leaf = walk(space.root.raw, address, LINEAR_MAP.offset, space.first_level)
     if leaf == 0:
         return "the partition has no memory there"
     if leaf & Descriptor.EXECUTE_NEVER == 0:

@@ -7,9 +7,14 @@ from hypervisor.arch.aarch64.registers import (
     ID_AA64ISAR0_EL1,
     ID_AA64ISAR1_EL1,
     ID_AA64ISAR2_EL1,
+    ID_AA64MMFR0_EL1,
+    ID_AA64MMFR1_EL1,
     ID_AA64MMFR2_EL1,
     ID_AA64PFR1_EL1,
 )
+
+SIXTEEN_BITS = 2
+"""Of the fields ASIDBits and VMIDBits."""
 
 
 def in_host_mode() -> bool:
@@ -31,6 +36,11 @@ def has_branch_targets() -> bool:
 def has_e0pd() -> bool:
     """FEAT_E0PD: EL0 accesses to the upper half fault without a walk."""
     return ID_AA64MMFR2_EL1.read().E0PD != 0
+
+
+def has_wide_identifiers() -> bool:
+    """Whether ASIDs and VMIDs have 16 bits."""
+    return ID_AA64MMFR0_EL1.read().ASIDBits == SIXTEEN_BITS and ID_AA64MMFR1_EL1.read().VMIDBits == SIXTEEN_BITS
 
 
 def has_random_numbers() -> bool:

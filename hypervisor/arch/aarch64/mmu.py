@@ -1,6 +1,7 @@
 """Register values of the EL2 and stage 2 translation regimes, the start-up tables, and the change to the exact ones.
 
-All values are constants computed at build time. 39 bits of input address: tables of three levels in every regime.
+All values are constants computed at build time. Tables of three levels in every regime: 39 bits of input address, 40 at
+stage 2, whose root is two tables.
 """
 
 from __future__ import annotations
@@ -15,14 +16,18 @@ from hypervisor.arch.aarch64.registers import (
     TTBR1_EL2,
     VTCR_EL2,
 )
+from hypervisor.memory.address_space import (
+    BLOCK_SIZE_LEVEL_1,
+    ENTRY_COUNT,
+    HOST_INPUT_BITS,
+    STAGE_2_INPUT_BITS,
+)
 from hypervisor.memory.descriptors import DEVICE, INNER_SHAREABLE, NORMAL, Descriptor
-from hypervisor.memory.page_table import BLOCK_SIZE_LEVEL_1, ENTRY_COUNT
 from hypervisor.platform import PLATFORM
 
-INPUT_BITS = 39
-TABLE_SIZE_OFFSET = 64 - INPUT_BITS
+TABLE_SIZE_OFFSET = 64 - HOST_INPUT_BITS
 """TnSZ."""
-PHYSICAL_MASK = (1 << INPUT_BITS) - 1
+PHYSICAL_MASK = (1 << HOST_INPUT_BITS) - 1
 """What turns an address of the linear map into the physical one."""
 E2H_BIT = 34
 WRITE_BACK = 1
@@ -64,7 +69,7 @@ TCR = (
 """TCR_EL2 without E2H."""
 
 VTCR = (
-    VTCR_EL2.T0SZ(TABLE_SIZE_OFFSET)
+    VTCR_EL2.T0SZ(64 - STAGE_2_INPUT_BITS)
     | VTCR_EL2.SL0(START_AT_LEVEL_1)
     | VTCR_EL2.IRGN0(WRITE_BACK)
     | VTCR_EL2.ORGN0(WRITE_BACK)

@@ -159,6 +159,8 @@ class VTCR_EL2(SystemRegister):
     SH0 = bits(13, 12)
     TG0 = bits(15, 14)
     PS = bits(18, 16)
+    VS = bit(19)
+    """VMIDs of 16 bits."""
     RES1_31 = bit(31)
 
 
@@ -224,9 +226,16 @@ class ID_AA64ISAR0_EL1(SystemRegister):
     RNDR = bits(63, 60)
 
 
+class ID_AA64MMFR0_EL1(SystemRegister):
+    """Memory model features, 0."""
+
+    ASIDBits = bits(7, 4)
+
+
 class ID_AA64MMFR1_EL1(SystemRegister):
     """Memory model features, 1."""
 
+    VMIDBits = bits(7, 4)
     VH = bits(11, 8)
 
 

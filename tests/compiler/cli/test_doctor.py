@@ -17,6 +17,6 @@ def test_what_is_missing_and_how_to_install_it(tool: Tool, tmp_path: Path) -> No
     said = tool("doctor", PATH=str(tmp_path))
     assert said.returncode == 1  # QEMU is missing, which `run` needs
     assert said.stdout.splitlines()[-1] == (
-        "Install what is missing with: sudo apt-get update && sudo apt-get install qemu-system-arm gdb-multiarch lld "
-        "llvm binutils-aarch64-linux-gnu gcc-aarch64-linux-gnu device-tree-compiler"
+        "Install what is missing with: sudo apt-get update && sudo apt-get install qemu-system-arm "
+        "device-tree-compiler gdb-multiarch lld llvm binutils-aarch64-linux-gnu gcc-aarch64-linux-gnu cpio"
     )

@@ -29,7 +29,7 @@ def test_missing_programs_in_table_order(path: Path) -> None:
     fake_program(path, "clang", "")
     missing = [program.name for program in debian.missing_programs(["test", "run"])]
     assert missing == [program.name for program in debian.PROGRAMS if program.name != "clang"]
-    assert [program.name for program in debian.missing_programs(["run"])] == ["qemu-system-aarch64"]
+    assert [program.name for program in debian.missing_programs(["run"])] == ["qemu-system-aarch64", "dtc"]
 
 
 def test_without_rights_the_error_has_the_command(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,8 +38,9 @@ def test_without_rights_the_error_has_the_command(path: Path, monkeypatch: pytes
     with pytest.raises(ToolError) as caught:
         debian.require(["run"], "running an image")
     assert caught.value.render() == (
-        "error[B401]: running an image needs Debian packages that are not installed: qemu-system-arm\n"
-        "  = help: run: sudo apt-get update && sudo apt-get install qemu-system-arm"
+        "error[B401]: running an image needs Debian packages that are not installed: qemu-system-arm, "
+        "device-tree-compiler\n"
+        "  = help: run: sudo apt-get update && sudo apt-get install qemu-system-arm device-tree-compiler"
     )
 
 

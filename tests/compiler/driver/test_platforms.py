@@ -62,7 +62,7 @@ def altered_qemu(root: Path, old: str, new: str) -> Path:
         ("count_max = 8", "count_mx = 8", "cpu.count_max is nothing; expected an integer from 1 to 64"),
         ("[cpu]", "[cpu]\nclock = 1", "unknown key cpu.clock"),
         ("[cpu]", "[cpus]", "cpu.count_max is nothing; expected an integer from 1 to 64"),
-        ("[run]", "colour = 1\n[run]", "unknown key interrupts.colour"),
+        ("[run]", "colour = 1\n[run]", "unknown key errata.colour"),
         ('name = "qemu"', 'name = "virt"', 'name is "virt"; expected "qemu", as its folder is called'),
         ('name = "qemu"', 'name = "qemu"\ncpu = 3', "the platform file is not valid TOML: "),
         ('runner = "qemu"', 'runner = "kvm"', 'run.runner is \'kvm\'; expected "qemu" or "fvp"'),

@@ -10,7 +10,7 @@ from compiler.check import check_program
 from compiler.host import Interpreter, TrapError
 from compiler.language import PhysAddr
 from hypervisor.memory import pages
-from hypervisor.memory.pages import PAGE_COUNT, PAGE_SIZE, MapError
+from hypervisor.memory.pages import BOOT_PAGE_COUNT, PAGE_SIZE, MapError
 
 PROGRAM = check_program([pages.initialise, pages.allocate, pages.release], name="pages")
 
@@ -23,8 +23,8 @@ def session() -> Iterator[Interpreter]:
 
 
 def test_every_page_is_handed_out_once_and_then_there_is_none(session: Interpreter) -> None:
-    taken = [session.call(pages.allocate) for _ in range(PAGE_COUNT)]
-    assert len({page.raw for page in taken}) == PAGE_COUNT
+    taken = [session.call(pages.allocate) for _ in range(BOOT_PAGE_COUNT)]
+    assert len({page.raw for page in taken}) == BOOT_PAGE_COUNT
     assert all(page.raw % PAGE_SIZE == 0 for page in taken)
     assert session.call(pages.allocate) is MapError.NO_PAGES
 

@@ -1,0 +1,3 @@
+"""How long sleepers sleep."""
+
+SLEEP_NANOSECONDS = 20_000_000
