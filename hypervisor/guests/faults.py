@@ -78,10 +78,10 @@ def provoke(partition: u16, kind: FaultKind) -> None:
 
 def preempt(partition: u16) -> None:
     """Let a partition that never ends have a few slices of time."""
-    timer.start_physical(TIME_SLICE_NANOSECONDS)
+    timer.start(TIME_SLICE_NANOSECONDS)
     result = calls.request(OWN_ID, partition, Message(x3=FaultKind.ENDLESS_LOOP.value))
     for _ in range(SLICE_COUNT):
         assert result.x0 == Call.INTERRUPT.value, "an endless loop is not interrupted"
-        timer.start_physical(TIME_SLICE_NANOSECONDS)
+        timer.start(TIME_SLICE_NANOSECONDS)
         result = calls.run(partition, 0)
-    timer.stop_physical()
+    timer.stop()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from compiler.language import MmioBlock, SystemRegister, VirtAddr, isb, mmio_rw, u32
 from hypervisor.platform import PLATFORM
 
-PHYSICAL_TIMER = 30
+VIRTUAL_TIMER = 27
 GROUP_1 = 1 << 1
 AFFINITY_ROUTING = 1 << 4
 """GICD_CTLR, as seen by the non-secure world with one security state or two."""
@@ -45,14 +45,14 @@ class ICC_IGRPEN1_EL1(SystemRegister):
 
 
 def enable_timer_interrupt() -> None:
-    """Let the physical timer's interrupt reach the boot CPU."""
+    """Let the virtual timer's interrupt reach the boot CPU."""
     Distributor.at(VirtAddr(PLATFORM.distributor_base.raw)).CTLR.write(AFFINITY_ROUTING | GROUP_1)
     redistributor = Redistributor.at(VirtAddr(PLATFORM.redistributor_base.raw))
     redistributor.WAKER.write(redistributor.WAKER.read() & ~SLEEP)
     while redistributor.WAKER.read() & CHILDREN_ASLEEP != 0:
         pass
-    redistributor.IGROUPR0.write(redistributor.IGROUPR0.read() | 1 << PHYSICAL_TIMER)
-    redistributor.ISENABLER0.write(1 << PHYSICAL_TIMER)
+    redistributor.IGROUPR0.write(redistributor.IGROUPR0.read() | 1 << VIRTUAL_TIMER)
+    redistributor.ISENABLER0.write(1 << VIRTUAL_TIMER)
     ICC_SRE_EL1.write(1)
     isb()
     ICC_PMR_EL1.write(LOWEST_PRIORITY)

@@ -1,4 +1,4 @@
-"""The generic timer as a guest at EL1 uses it (DDI 0487, D11)."""
+"""The virtual timer as a guest at EL1 uses it (DDI 0487, D11)."""
 
 from __future__ import annotations
 
@@ -33,16 +33,6 @@ class CNTV_CTL_EL0(SystemRegister):
     FIRED = bit(2)
 
 
-class CNTP_TVAL_EL0(SystemRegister):
-    """Ticks until the physical timer fires."""
-
-
-class CNTP_CTL_EL0(SystemRegister):
-    """The physical timer."""
-
-    ENABLE = bit(0)
-
-
 def now() -> u64:
     """Ticks."""
     isb()
@@ -72,24 +62,21 @@ def take_interrupt() -> u64:
 
 
 def sleep(nanoseconds: u64) -> None:
-    """For a secondary: wait for the virtual timer by WFI, interrupts masked."""
+    """For a secondary: wait for the timer by WFI, interrupts masked."""
+    start(nanoseconds)
+    while not CNTV_CTL_EL0.read().FIRED:
+        wfi()
+    stop()
+
+
+def start(nanoseconds: u64) -> None:
+    """Let the timer's interrupt come."""
     CNTV_TVAL_EL0.write(ticks_of(nanoseconds))
     CNTV_CTL_EL0.write(CNTV_CTL_EL0.ENABLE)
     isb()
-    while not CNTV_CTL_EL0.read().FIRED:
-        wfi()
+
+
+def stop() -> None:
+    """Switch the timer off; its interrupt is then no longer pending."""
     CNTV_CTL_EL0.write(0)
-    isb()
-
-
-def start_physical(nanoseconds: u64) -> None:
-    """For the primary: let the physical timer's interrupt come."""
-    CNTP_TVAL_EL0.write(ticks_of(nanoseconds))
-    CNTP_CTL_EL0.write(CNTP_CTL_EL0.ENABLE)
-    isb()
-
-
-def stop_physical() -> None:
-    """Switch it off; its interrupt is then no longer pending."""
-    CNTP_CTL_EL0.write(0)
     isb()
