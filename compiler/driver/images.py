@@ -89,12 +89,11 @@ def all_images(root: Path) -> tuple[Image, ...]:
     partitions = _partition_names(root)
     hypervisor = Image(
         name="hypervisor",
-        description="the hypervisor, with its EL0 partitions inside",
+        description="the hypervisor of the normal world",
         level="NS-EL2",
         entry_modules=("hypervisor.main",),
         linker_script=Path("linker_scripts", "hypervisor.ld"),
         relocatable=True,
-        partitions=partitions,
         other_stacks=((PANIC_ENTRY, "PANIC_STACK_SIZE"),),
     )
     measure = replace(

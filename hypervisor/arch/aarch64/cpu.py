@@ -11,14 +11,17 @@ from hypervisor.arch.aarch64 import features
 from hypervisor.arch.aarch64.el0_state import CPTR_EL2_PARTITION
 from hypervisor.arch.aarch64.mmu import EMPTY_TABLE, HCR, HCR_HOST, SCTLR, TCR_HOST, VTCR
 from hypervisor.arch.aarch64.registers import (
+    CNTHCTL_EL2,
+    CNTHCTL_EL2_E2H0,
     CPTR_EL2,
     CPTR_EL2_E2H0,
     HCR_EL2,
+    MIDR_EL1,
     SCTLR_EL2,
     TCR_EL2,
     TTBR0_EL2,
+    VPIDR_EL2,
     VTCR_EL2,
-    VTTBR_EL2,
 )
 from hypervisor.core.partition import PartitionKind
 from hypervisor.memory.descriptors import Descriptor
@@ -56,6 +59,10 @@ TRAP_EL0_VECTORS = 1
 """FPEN, ZEN, SMEN = 01: EL0 traps while TGE is set, EL2 and guests at EL1 do not."""
 HOST_VECTOR_TRAPS = CPTR_EL2.FPEN(TRAP_EL0_VECTORS) | CPTR_EL2.ZEN(TRAP_EL0_VECTORS) | CPTR_EL2.SMEN(TRAP_EL0_VECTORS)
 NO_VECTOR_TRAPS_E2H0 = CPTR_EL2_E2H0.RES1_LOW(0xFF) | CPTR_EL2_E2H0.RES1_9 | CPTR_EL2_E2H0.RES1_13
+
+COUNTERS = CNTHCTL_EL2.EL0PCTEN | CNTHCTL_EL2.EL0VCTEN | CNTHCTL_EL2.EL1PCTEN | CNTHCTL_EL2.EL1PTEN
+COUNTERS_E2H0 = CNTHCTL_EL2_E2H0.EL1PCTEN | CNTHCTL_EL2_E2H0.EL1PCEN
+"""CNTHCTL_EL2: counters can be read everywhere, the physical timer is that of guests at EL1."""
 
 
 def mode() -> PartitionMode:
@@ -108,6 +115,7 @@ def configure() -> None:
     else:
         _configure_without_host()
     VTCR_EL2.write(VTCR)
+    VPIDR_EL2.write(MIDR_EL1.read().raw)
     SCTLR_EL2.write(SCTLR)
     isb()
     tlbi("alle2")
@@ -117,10 +125,11 @@ def configure() -> None:
 
 def _configure_host() -> None:
     CPTR_EL2.write(HOST_VECTOR_TRAPS)
+    CNTHCTL_EL2.write(COUNTERS)
     TTBR0_EL2.write(empty_table().raw)
     TCR_EL2.write(TCR_HOST | TCR_EL2.E0PD1 if features.has_e0pd() else TCR_HOST)
 
 
 def _configure_without_host() -> None:
     CPTR_EL2.write(NO_VECTOR_TRAPS_E2H0)
-    VTTBR_EL2.write(empty_table().raw)
+    CNTHCTL_EL2.write(COUNTERS_E2H0)

@@ -1,8 +1,8 @@
 """The first instructions of every CPU: from EL2 with the MMU off to dialect code with it on.
 
-The boot CPU enters at `_start`, x0 = device tree or 0, as the arm64 boot protocol has it; the others at
-`secondary_start`, by PSCI CPU_ON with x0 = their root table | their index. Both run from the start-up table's identity
-map first. With VHE the CPU gets E2H = 1 and goes on in the upper half; without, at the same address.
+The boot CPU enters at `_start`, x0 = device tree, as the arm64 boot protocol has it; the others at `secondary_start`,
+by PSCI CPU_ON with x0 = their root table | their index. Both run from the start-up table's identity map first. With VHE
+the CPU gets E2H = 1 and goes on in the upper half; without, at the same address.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STARTUP: Array[u64] = constant([HCR, TCR, 0, STARTUP_SCTLR])
 
 
 @extern("image_main")
-def image_main(_linear_map_offset: u64) -> NoReturn:
+def image_main(_linear_map_offset: u64, _device_tree: u64) -> NoReturn:
     """The boot CPU's dialect code, on its stack with the MMU on; provided by the image."""
     unreachable()
 
@@ -46,9 +46,10 @@ def secondary_main() -> NoReturn:
     global secondary_start
     call STARTUP, STARTUP_HOST, STARTUP_TABLE, start_mapped
     in x0
-    clobber x0..x3, x19..x22, nzcv
+    clobber x0..x3, x19..x23, nzcv
     begin
-        mov     x20, xzr                            // the boot CPU is CPU 0
+        mov     x23, x0                             // the device tree
+        mov     x20, xzr                            // the boot CPU is CPU 0 until the tree has told
         adrp    x21, {STARTUP_TABLE}
         add     x21, x21, :lo12:{STARTUP_TABLE}
         b       1f
@@ -109,7 +110,7 @@ def start() -> NoReturn:
     """
     naked
     call image_main, secondary_main, exception_vectors, STACKS_START
-    in x20, x22
+    in x20, x22, x23
     clobber x0..x2, x29, x30, sp
     begin
         bti     j
@@ -127,11 +128,12 @@ def start() -> NoReturn:
         isb
         cbnz    x20, 1f
         mov     x0, x22
+        mov     x1, x23
         b       {image_main}
     1:  b       {secondary_main}
     """,
     uses=(STACKS_START, STACK_SLOT_SIZE, exception_vectors),
 )
 def start_mapped() -> NoReturn:
-    """Goes on with the MMU on: x20 is the CPU's index, x22 the offset of the linear map."""
+    """Goes on with the MMU on: x20 is the CPU's index, x22 the offset of the linear map, x23 the device tree."""
     unreachable()

@@ -98,7 +98,19 @@ class CPTR_EL2_E2H0(SystemRegister, register="CPTR_EL2"):
 
 
 class CNTHCTL_EL2(SystemRegister):
-    """Timer and counter access of the levels below."""
+    """Timer and counter access of the levels below, E2H = 1; those of EL0 act on partitions while TGE is set."""
+
+    EL0PCTEN = bit(0)
+    EL0VCTEN = bit(1)
+    EL1PCTEN = bit(10)
+    EL1PTEN = bit(11)
+
+
+class CNTHCTL_EL2_E2H0(SystemRegister, register="CNTHCTL_EL2"):
+    """Timer and counter access of the levels below, E2H = 0."""
+
+    EL1PCTEN = bit(0)
+    EL1PCEN = bit(1)
 
 
 class MAIR_EL2(SystemRegister):
@@ -262,3 +274,19 @@ class ID_AA64PFR1_EL1(SystemRegister):
     """Processor features, 1."""
 
     BT = bits(3, 0)
+
+
+class MPIDR_EL1(SystemRegister):
+    """Which CPU this is."""
+
+
+class MIDR_EL1(SystemRegister):
+    """Which model of CPU this is."""
+
+
+class VPIDR_EL2(SystemRegister):
+    """What a guest reads as MIDR_EL1."""
+
+
+class TPIDR_EL2(SystemRegister):
+    """The number of this CPU: what `cpu_index` gives."""
