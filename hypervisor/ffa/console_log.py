@@ -1,24 +1,27 @@
 """FFA_CONSOLE_LOG: a partition prints (DEN0077, FFA_CONSOLE_LOG).
 
-Characters are packed in little-endian order from w2 or x2 on. A line goes out, with the partition's name in front,
-when it ends or when its buffer is full.
+Characters are packed in little-endian order from w2 or x2 on. Each vCPU has a line of its own, which goes out, behind
+the IDs of partition and vCPU, when it ends or has as many characters as a line may have.
 """
 
 from __future__ import annotations
 
-from compiler.language import Array, Slice, array, bytes_of, string_at, u8, u64
-from hypervisor.core.partition import name_of
-from hypervisor.core.vcpu import Vcpu, partition_of
-from hypervisor.ffa.endpoint import endpoint_of
+from compiler.language import Array, Slice, array, bytes_of, static, u8, u64
+from hypervisor.core.vcpu import VCPU_COUNT_MAX, Vcpu, partition_of
 from hypervisor.ffa.errors import FfaError
 from hypervisor.ffa.message import Message, low
 from hypervisor.ffa.protocol import VERSION_1_2
-from runtime.console import log
+from runtime.console import log_text
+from runtime.text import TextBuffer
 
 REGISTER_COUNT_64 = 6
 REGISTER_COUNT_64_1_2 = 16
 """Registers that can hold characters: w2 to w7, x2 to x7, and from FF-A 1.2 on x2 to x17."""
 NEWLINE = ord("\n")
+LINE_LENGTH_MAX = 255
+
+LINES: Array[TextBuffer] = static(array(VCPU_COUNT_MAX))
+"""What is not out yet, of each vCPU; only the CPU that runs it looks."""
 
 
 def handle_32(caller: Vcpu, call: Message, reply: Message) -> FfaError | None:
@@ -57,11 +60,10 @@ def _print(caller: Vcpu, count: u64, characters: Slice[u8], reply: Message) -> F
 
 
 def _append(caller: Vcpu, character: u8) -> None:
-    partition = partition_of(caller)
-    endpoint = endpoint_of(partition)
+    line = LINES[partition_of(caller).first_vcpu + caller.index]
     ends_line = character == NEWLINE or character == 0
     if not ends_line:
-        endpoint.line.put(character)
-    if ends_line or endpoint.line.is_full():
-        log(f"{name_of(partition)}: {string_at(endpoint.line.written())}")
-        endpoint.line.clear()
+        line.put(character)
+    if ends_line or line.count == LINE_LENGTH_MAX:
+        log_text(f"[{caller.partition_id.raw:x} {caller.index}] ", line.written())
+        line.clear()

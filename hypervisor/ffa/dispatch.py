@@ -9,11 +9,14 @@ from __future__ import annotations
 from compiler.language import Ordering
 from hypervisor.core.vcpu import VERSION_OPEN, Vcpu, partition_of
 from hypervisor.ffa import (
+    buffers,
     console_log,
     direct,
     features,
     id_get,
+    mem_perm,
     msg_wait,
+    partition_info,
     run,
     spm_id_get,
     version,
@@ -21,12 +24,13 @@ from hypervisor.ffa import (
 )
 from hypervisor.ffa.errors import FfaError
 from hypervisor.ffa.functions import Function
-from hypervisor.ffa.message import Message
+from hypervisor.ffa.message import Message, low
 
 
 def handle(caller: Vcpu, function: Function, call: Message, reply: Message) -> None:
     """Serve a call that the short paths left."""
-    if function != Function.VERSION:
+    call.x0 = function.value
+    if function != Function.VERSION and function != Function.INTERRUPT:
         make_version_final(caller)
     error = dispatch(caller, function, call, reply)
     if isinstance(error, FfaError):
@@ -47,13 +51,33 @@ def dispatch(caller: Vcpu, function: Function, call: Message, reply: Message) ->
             version.handle(partition_of(caller), call, reply)
             return None
         case Function.FEATURES:
-            return features.handle(call, reply)
+            return features.handle(caller, call, reply)
         case Function.ID_GET:
             id_get.handle(caller, reply)
             return None
         case Function.SPM_ID_GET:
             spm_id_get.handle(reply)
             return None
+        case Function.RXTX_MAP:
+            return buffers.handle_map(caller, low(call.x1), low(call.x2), low(call.x3), reply)
+        case Function.RXTX_MAP_64:
+            return buffers.handle_map(caller, call.x1, call.x2, low(call.x3), reply)
+        case Function.RXTX_UNMAP:
+            return buffers.handle_unmap(caller, call, reply)
+        case Function.RX_RELEASE:
+            return buffers.handle_release(caller, call, reply)
+        case Function.PARTITION_INFO_GET:
+            return partition_info.handle(caller, call, reply)
+        case Function.PARTITION_INFO_GET_REGS:
+            return partition_info.handle_registers(caller, call, reply)
+        case Function.MEM_PERM_GET:
+            return mem_perm.handle_get(caller, low(call.x1), low(call.x2), reply)
+        case Function.MEM_PERM_GET_64:
+            return mem_perm.handle_get(caller, call.x1, low(call.x2), reply)
+        case Function.MEM_PERM_SET:
+            return mem_perm.handle_set(caller, low(call.x1), low(call.x2), low(call.x3), reply)
+        case Function.MEM_PERM_SET_64:
+            return mem_perm.handle_set(caller, call.x1, low(call.x2), low(call.x3), reply)
         case Function.CONSOLE_LOG:
             return console_log.handle_32(caller, call, reply)
         case Function.CONSOLE_LOG_64:
@@ -68,5 +92,7 @@ def dispatch(caller: Vcpu, function: Function, call: Message, reply: Message) ->
             return direct.handle_request(caller, call, reply)
         case Function.DIRECT_RESPONSE | Function.DIRECT_RESPONSE_64:
             return direct.handle_response(caller, call, reply)
+        case Function.INTERRUPT:
+            return FfaError.DENIED
         case _:
             return FfaError.NOT_SUPPORTED

@@ -35,7 +35,7 @@ def test_a_line_goes_out_when_it_ends(machine: Machine, function: int, end: str)
     assert log(machine, "Hello, ", function) == success()
     assert machine.console == ""
     assert log(machine, "world" + end, function) == success()
-    assert machine.console == "primary: Hello, world\n"
+    assert machine.console == "[1 0] Hello, world\n"
 
 
 @pytest.mark.parametrize(("function", "most"), [(LOG, 24), (LOG_64, 48)])
@@ -43,7 +43,7 @@ def test_every_register_is_used_and_no_more(machine: Machine, function: int, mos
     machine.call(Function.VERSION.value, VERSION_1_1)
     text = "".join(chr(ord("a") + number % 26) for number in range(most - 1)) + "\n"
     assert log(machine, text, function) == success()
-    assert machine.console == f"primary: {text}"
+    assert machine.console == f"[1 0] {text}"
     assert machine.call(function, most + 1) == error(FfaError.INVALID_PARAMETERS)
     assert machine.call(function, 0) == error(FfaError.INVALID_PARAMETERS)
 
@@ -52,7 +52,7 @@ def test_version_1_2_has_sixteen_registers(machine: Machine) -> None:
     machine.call(Function.VERSION.value, VERSION_1_2)
     text = "".join(chr(ord("0") + number % 64) for number in range(127)) + "\n"
     assert log(machine, text) == success()
-    assert machine.console == f"primary: {text}"
+    assert machine.console == f"[1 0] {text}"
     assert machine.call(LOG_64, 129) == error(FfaError.INVALID_PARAMETERS)
 
 
@@ -64,5 +64,5 @@ def test_older_versions_have_six(machine: Machine) -> None:
 def test_a_full_buffer_goes_out_too(machine: Machine) -> None:
     for _ in range(11):
         assert log(machine, "x" * 24, LOG) == success()
-    assert machine.console.startswith("primary: xxxx")
+    assert machine.console.startswith("[1 0] xxxx")
     assert machine.console.endswith("\n")
