@@ -3,7 +3,7 @@
 # away and back, switches the machine off. Lines that start with "init:" are what the tests read; "init: done" is
 # printed only if every result was right.
 
-MEMORY_MIB=256      # written to a file system in memory, then read back
+MEMORY_MIB=192      # written to a file system in memory, then read back
 BLOCK_MIB=16
 HASHED_MIB=4        # per CPU
 TERM_COUNT=20000    # of a sum in floating point, per CPU

@@ -27,11 +27,11 @@ MODULE_PARM_DESC(round_count, "requests from each CPU in the last part");
 static struct ffa_device *partitions[PARTITION_COUNT_MAX];
 static int partition_count;
 
-/* The services of hypervisor/guests, as their manifests name them. */
+/* Services of hypervisor/guests/manifests; a cell there holds four bytes of the UUID, the first one lowest. */
 static const struct ffa_device_id services[] = {
-	{ UUID_INIT(0x4a6f1d20, 0x5c3e, 0x4b7a, 0x91, 0xd4, 0x2f, 0x6b, 0x8c, 0x0e, 0x13, 0x57) },
-	{ UUID_INIT(0x4a6f1d21, 0x5c3e, 0x4b7a, 0x91, 0xd4, 0x2f, 0x6b, 0x8c, 0x0e, 0x13, 0x57) },
-	{ UUID_INIT(0x4a6f1d22, 0x5c3e, 0x4b7a, 0x91, 0xd4, 0x2f, 0x6b, 0x8c, 0x0e, 0x13, 0x57) },
+	{ UUID_INIT(0x6563686f, 0x2d65, 0x6c31, 0, 0, 0, 0, 1, 0, 0, 0) }, /* echo-el1 */
+	{ UUID_INIT(0x6563686f, 0x2d65, 0x6c30, 0, 0, 0, 0, 1, 0, 0, 0) }, /* echo-el0 */
+	{ UUID_INIT(0x6d657373, 0x2d65, 0x6c31, 0, 0, 0, 0, 1, 0, 0, 0) }, /* mess-el1 */
 	{}
 };
 MODULE_DEVICE_TABLE(arm_ffa, services);
