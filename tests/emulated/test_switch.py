@@ -151,6 +151,18 @@ def test_an_exception_changes_x0_to_x7_and_nothing_else(seed: int, configuration
     assert {name: after.system[name] for name in before.system} == before.system
 
 
+@pytest.mark.parametrize("number", range(8, 31))
+def test_a_handler_of_exceptions_may_change_any_register(number: int) -> None:
+    class Emulation(Case):
+        def handler(self, machine: Machine) -> None:
+            super().handler(machine)
+            write(machine, OLD + offset_of(Vcpu, f"context.x[{number}]"), 0x5555)
+
+    before, after = Emulation(number, DATA_ABORT).run()
+    expected = {f"x{other}": before.registers[f"x{other}"] for other in range(8, 31)} | {f"x{number}": 0x5555}
+    assert {name: after.registers[name] for name in expected} == expected
+
+
 def test_the_handler_learns_which_vcpu_runs() -> None:
     _, after = Case(1).run()
     assert word(after, CPU + offset_of(Cpu, "current")) == OLD

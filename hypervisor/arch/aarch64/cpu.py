@@ -7,12 +7,10 @@ CPTR_EL2, where it changes.
 from __future__ import annotations
 
 from compiler.language import EnumU8, PhysAddr, address_of, dsb, isb, no_inline, tlbi, u64
-from hypervisor.arch.aarch64 import features
+from hypervisor.arch.aarch64 import features, guest_access
 from hypervisor.arch.aarch64.el0_state import CPTR_EL2_PARTITION
 from hypervisor.arch.aarch64.mmu import EMPTY_TABLE, HCR, HCR_HOST, SCTLR, TCR_HOST, VTCR
 from hypervisor.arch.aarch64.registers import (
-    CNTHCTL_EL2,
-    CNTHCTL_EL2_E2H0,
     CPTR_EL2,
     CPTR_EL2_E2H0,
     HCR_EL2,
@@ -39,7 +37,8 @@ class PartitionMode(EnumU8):
 
 INNER_SHAREABLE_BARRIERS = 1
 PRIMARY_HCR = HCR_EL2.VM | HCR_EL2.TID3 | HCR_EL2.TLOR | HCR_EL2.TIDCP | HCR_EL2.TACR
-"""What the primary has beyond HCR or HCR_HOST: interrupts and the GIC are its own."""
+"""What the primary has beyond HCR or HCR_HOST: interrupts and the GIC are its own. It alone has memory tags and context
+numbers, so their registers stay in the CPU."""
 SECONDARY_HCR = (
     PRIMARY_HCR
     | HCR_EL2.IMO
@@ -47,6 +46,7 @@ SECONDARY_HCR = (
     | HCR_EL2.AMO
     | HCR_EL2.TWI
     | HCR_EL2.TWE
+    | HCR_EL2.TERR
     | HCR_EL2.FB
     | HCR_EL2.BSU(INNER_SHAREABLE_BARRIERS)
 )
@@ -57,12 +57,13 @@ EL0_PARTITION_HCR = HCR | HCR_EL2.TGE | HCR_EL2.VM | HCR_EL2.DC | HCR_EL2.TWI
 
 TRAP_EL0_VECTORS = 1
 """FPEN, ZEN, SMEN = 01: EL0 traps while TGE is set, EL2 and guests at EL1 do not."""
-HOST_VECTOR_TRAPS = CPTR_EL2.FPEN(TRAP_EL0_VECTORS) | CPTR_EL2.ZEN(TRAP_EL0_VECTORS) | CPTR_EL2.SMEN(TRAP_EL0_VECTORS)
-NO_VECTOR_TRAPS_E2H0 = CPTR_EL2_E2H0.RES1_LOW(0xFF) | CPTR_EL2_E2H0.RES1_9 | CPTR_EL2_E2H0.RES1_13
-
-COUNTERS = CNTHCTL_EL2.EL0PCTEN | CNTHCTL_EL2.EL0VCTEN | CNTHCTL_EL2.EL1PCTEN | CNTHCTL_EL2.EL1PTEN
-COUNTERS_E2H0 = CNTHCTL_EL2_E2H0.EL1PCTEN | CNTHCTL_EL2_E2H0.EL1PCEN
-"""CNTHCTL_EL2: counters can be read everywhere, the physical timer is that of guests at EL1."""
+MONITOR_TRAPS = CPTR_EL2.TTA | CPTR_EL2.TAM
+MONITOR_TRAPS_E2H0 = CPTR_EL2_E2H0.TTA | CPTR_EL2_E2H0.TAM
+"""Trace and activity monitors, which no guest has."""
+HOST_VECTOR_TRAPS = (
+    CPTR_EL2.FPEN(TRAP_EL0_VECTORS) | CPTR_EL2.ZEN(TRAP_EL0_VECTORS) | CPTR_EL2.SMEN(TRAP_EL0_VECTORS) | MONITOR_TRAPS
+)
+NO_VECTOR_TRAPS_E2H0 = CPTR_EL2_E2H0.RES1_LOW(0xFF) | CPTR_EL2_E2H0.RES1_9 | CPTR_EL2_E2H0.RES1_13 | MONITOR_TRAPS_E2H0
 
 
 def mode() -> PartitionMode:
@@ -76,6 +77,10 @@ def configuration_of(kind: PartitionKind) -> u64:
     match kind:
         case PartitionKind.PRIMARY:
             configuration = idle_configuration() | PRIMARY_HCR
+            if features.has_memory_tags():
+                configuration |= HCR_EL2.ATA
+            if features.has_context_numbers():
+                configuration |= HCR_EL2.EnSCXT
         case PartitionKind.EL1:
             configuration = idle_configuration() | SECONDARY_HCR
         case PartitionKind.EL0:
@@ -89,7 +94,7 @@ def vector_traps_of(kind: PartitionKind) -> u64:
     """CPTR_EL2 for a guest at EL1: the primary has the vector registers, a secondary traps when it wants them."""
     if kind == PartitionKind.PRIMARY:
         return HOST_VECTOR_TRAPS if features.in_host_mode() else NO_VECTOR_TRAPS_E2H0
-    return 0 if features.in_host_mode() else CPTR_EL2_PARTITION
+    return MONITOR_TRAPS if features.in_host_mode() else CPTR_EL2_PARTITION | MONITOR_TRAPS_E2H0
 
 
 def executable_bits() -> u64:
@@ -116,7 +121,8 @@ def configure() -> None:
         _configure_without_host()
     VTCR_EL2.write(VTCR)
     VPIDR_EL2.write(MIDR_EL1.read().raw)
-    SCTLR_EL2.write(SCTLR)
+    guest_access.open_to_guests()
+    SCTLR_EL2.write(SCTLR | SCTLR_EL2.TSCXT if features.has_context_numbers() else SCTLR)
     isb()
     tlbi("alle2")
     dsb("nsh")
@@ -125,11 +131,9 @@ def configure() -> None:
 
 def _configure_host() -> None:
     CPTR_EL2.write(HOST_VECTOR_TRAPS)
-    CNTHCTL_EL2.write(COUNTERS)
     TTBR0_EL2.write(empty_table().raw)
     TCR_EL2.write(TCR_HOST | TCR_EL2.E0PD1 if features.has_e0pd() else TCR_HOST)
 
 
 def _configure_without_host() -> None:
     CPTR_EL2.write(NO_VECTOR_TRAPS_E2H0)
-    CNTHCTL_EL2.write(COUNTERS_E2H0)

@@ -58,7 +58,17 @@ from hypervisor.arch.aarch64.guest_registers import (
     APIBKeyHi_EL1,
     APIBKeyLo_EL1,
 )
-from hypervisor.arch.aarch64.registers import CNTKCTL_EL1, CPACR_EL1, CPTR_EL2, HCR_EL2, SCTLR_EL1, TCR_EL1, VTTBR_EL2
+from hypervisor.arch.aarch64.registers import (
+    CNTHCTL_EL2,
+    CNTKCTL_EL1,
+    CPACR_EL1,
+    CPTR_EL2,
+    HCR_EL2,
+    MDCR_EL2,
+    SCTLR_EL1,
+    TCR_EL1,
+    VTTBR_EL2,
+)
 
 E2H_BIT = 34
 API_BIT = 41
@@ -100,6 +110,10 @@ class El1State:
     """CPTR_EL2 while it runs."""
     stage_2: u64 = 0
     """VTTBR_EL2."""
+    debug_traps: u64 = 0
+    """MDCR_EL2."""
+    timer_access: u64 = 0
+    """CNTHCTL_EL2."""
     key_ib_low: u64 = 0
     key_ib_high: u64 = 0
     key_da_low: u64 = 0
@@ -333,10 +347,13 @@ def save_el1_state(state: El1State) -> None:
         cbz     x18, 3f
         msr     CNTHP_CTL_EL2, xzr                  // its own timer tells from here on
     3:  ldp     x15, x16, [x10, #{El1State.vector_traps}]
+        ldp     x17, x18, [x10, #{El1State.debug_traps}]
         msr     VMPIDR_EL2, x13
         msr     CNTVOFF_EL2, x14
         msr     CPTR_EL2, x15
         msr     VTTBR_EL2, x16
+        msr     MDCR_EL2, x17
+        msr     CNTHCTL_EL2, x18
         tbz     x11, #{API_BIT}, 4f
         ldp     x13, x14, [x10, #{El1State.key_ib_low}]
         ldp     x15, x16, [x10, #{El1State.key_da_low}]
@@ -401,6 +418,8 @@ def load_el1_state(state: El1State, configuration: u64) -> None:
     CNTVOFF_EL2.write(state.cntvoff)
     CPTR_EL2.write(state.vector_traps)
     VTTBR_EL2.write(state.stage_2)
+    MDCR_EL2.write(state.debug_traps)
+    CNTHCTL_EL2.write(state.timer_access)
     if HCR_EL2(configuration).API:
         APIBKeyLo_EL1.write(state.key_ib_low)
         APIBKeyHi_EL1.write(state.key_ib_high)

@@ -1,9 +1,15 @@
-"""Exceptions of vCPUs that are not calls: interrupts preempt, waits give the CPU away, faults end a secondary."""
+"""Exceptions of vCPUs that are not calls: interrupts preempt, waits give the CPU away, traps are emulated.
+
+Nothing that a guest does stops the hypervisor. What it may not do is an exception in the guest where it is at EL1 and
+can handle one: for the primary always, for a secondary where a register or an instruction is meant. A secondary that
+touches memory that it has not got, and a partition at EL0 that faults, never run again.
+"""
 
 from __future__ import annotations
 
 from compiler.language import export, u64
-from hypervisor.arch.aarch64 import fault_report
+from hypervisor.arch.aarch64 import fault_report, injection, trapped_registers
+from hypervisor.arch.aarch64.injection import Syndrome
 from hypervisor.arch.aarch64.registers import ELR_EL2, ESR_EL2
 from hypervisor.core.partition import PartitionKind
 from hypervisor.core.scheduler import current_vcpu
@@ -11,9 +17,10 @@ from hypervisor.core.vcpu import Vcpu
 from hypervisor.ffa.abort import abort_vcpu
 from hypervisor.ffa.message import Message, MessageRegisters, registers_of
 from hypervisor.ffa.preempt import preempt
-from runtime.syndrome import ExceptionClass, class_of
+from runtime.syndrome import ExceptionClass, class_of, is_abort
 
 INSTRUCTION_SIZE = 4
+SHORT_INSTRUCTION_SIZE = 2
 INTERRUPT = 0x40
 SERROR = 0x41
 """What `switch.serve_exception` passes instead of an exception class."""
@@ -24,31 +31,49 @@ def handle_exception(cause: u64) -> MessageRegisters:
     """Serve an exception whose registers the vectors saved; x0 to x7 for the vCPU that runs next."""
     vcpu = current_vcpu()
     reply = Message()
-    if cause == INTERRUPT:
+    if cause == INTERRUPT and vcpu.kind != PartitionKind.PRIMARY:
         preempt(vcpu, reply)
-    elif cause == SERROR:
+    elif cause == SERROR and vcpu.kind != PartitionKind.PRIMARY:
         _end(vcpu, reply, None)
     else:
-        _handle_synchronous(vcpu, reply)
+        is_ended = False
+        if cause != INTERRUPT and cause != SERROR:
+            is_ended = _handle_synchronous(vcpu, reply)
+        if not is_ended:
+            reply.load(vcpu.context.x)
     return registers_of(reply)
 
 
-def _handle_synchronous(vcpu: Vcpu, reply: Message) -> None:
-    kind = class_of(ESR_EL2.read().raw)
+def _handle_synchronous(vcpu: Vcpu, reply: Message) -> bool:
+    """Serve a synchronous exception; True if the vCPU does not go on and `reply` is for its successor."""
+    syndrome = ESR_EL2.read().raw
+    kind = class_of(syndrome)
     if kind is not None and kind == ExceptionClass.WFX:
         step_over()
-        reply.load(vcpu.context.x)
-        return
-    _end(vcpu, reply, kind)
+        return False
+    if vcpu.kind == PartitionKind.EL0:
+        _end(vcpu, reply, kind)
+        return True
+    if kind is not None and is_abort(kind):
+        if vcpu.kind != PartitionKind.PRIMARY:
+            _end(vcpu, reply, kind)
+            return True
+        fault_report.report_injected(vcpu)
+        injection.inject_abort(syndrome)
+    elif kind is not None and kind == ExceptionClass.SYSTEM_REGISTER and trapped_registers.emulate(vcpu, syndrome):
+        step_over()
+    else:
+        injection.inject_undefined()
+    return False
 
 
 def step_over() -> None:
     """Go on behind the trapped instruction."""
-    ELR_EL2.write(ELR_EL2.read().raw + INSTRUCTION_SIZE)
+    size = INSTRUCTION_SIZE if Syndrome(ESR_EL2.read().raw).IL else SHORT_INSTRUCTION_SIZE
+    ELR_EL2.write(ELR_EL2.read().raw + size)
 
 
 def _end(vcpu: Vcpu, reply: Message, kind: ExceptionClass | None) -> None:
-    """A fault that nothing can be done about."""
+    """A fault that nothing can be done about; another vCPU runs next."""
     fault_report.report(vcpu, kind)
-    assert vcpu.kind != PartitionKind.PRIMARY, "the primary cannot go on"
     abort_vcpu(vcpu, reply)

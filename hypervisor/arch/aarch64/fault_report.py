@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from compiler.language import u64
-from hypervisor.arch.aarch64.registers import ELR_EL2, ESR_EL2, FAR_EL2, HCR_EL2
+from hypervisor.arch.aarch64.registers import ELR_EL2, ESR_EL2, FAR_EL2, HCR_EL2, HPFAR_EL2
 from hypervisor.arch.aarch64.walk import walk
-from hypervisor.core.partition import Partition, name_of
+from hypervisor.core.partition import Partition, PartitionKind, name_of
 from hypervisor.core.vcpu import Vcpu, partition_of
 from hypervisor.memory.descriptors import Descriptor, Stage2Descriptor
 from hypervisor.memory.linear_map import LINEAR_MAP
 from runtime.console import log
 from runtime.syndrome import ExceptionClass, describe_abort, describe_class, is_abort
 
+PAGE_BITS = 12
+PAGE_OFFSET_MASK = 0xFFF
 WRITE_ACCESS = 2
 """Bit of S2AP that allows writing."""
 
@@ -28,11 +30,32 @@ def report(vcpu: Vcpu, kind: ExceptionClass | None) -> None:
     else:
         log(f"  cause: {describe_class(kind)}")
         if is_abort(kind):
-            address = FAR_EL2.read().raw
-            log(f"  address {address:#x}: {describe_abort(syndrome)}; {_describe_mapping(partition, address)}")
+            _report_address(partition, syndrome)
     log(f"  x0 {context.x[0]:#x} x1 {context.x[1]:#x} x2 {context.x[2]:#x} x3 {context.x[3]:#x}")
     log(f"  x4 {context.x[4]:#x} x5 {context.x[5]:#x} x6 {context.x[6]:#x} x7 {context.x[7]:#x}")
     log(f"  x29 {context.x[29]:#x} x30 {context.x[30]:#x}")
+
+
+def report_injected(vcpu: Vcpu) -> None:
+    """Tell, in one line, of an access that a guest at EL1 gets an external abort for."""
+    address = FAR_EL2.read().raw
+    program_counter = ELR_EL2.read().raw
+    name = name_of(partition_of(vcpu))
+    log(f"{name} vCPU {vcpu.index}: no memory at {address:#x} ({_intermediate():#x}), pc {program_counter:#x}")
+
+
+def _report_address(partition: Partition, syndrome: u64) -> None:
+    address = FAR_EL2.read().raw
+    reason = describe_abort(syndrome)
+    if partition.kind == PartitionKind.EL0:
+        log(f"  address {address:#x}: {reason}; {_describe_mapping(partition, address)}")
+    else:
+        log(f"  address {address:#x}: {reason}, intermediate address {_intermediate():#x}")
+
+
+def _intermediate() -> u64:
+    """What a guest's address was translated to before stage 2 refused it; of a refused permission it may be stale."""
+    return HPFAR_EL2.read().FIPA << PAGE_BITS | FAR_EL2.read().raw & PAGE_OFFSET_MASK
 
 
 def _describe_mapping(partition: Partition, address: u64) -> str:

@@ -34,8 +34,10 @@ class HCR_EL2(SystemRegister):
     RW = bit(31)
     E2H = bit(34)
     TLOR = bit(35)
+    TERR = bit(36)
     APK = bit(40)
     API = bit(41)
+    EnSCXT = bit(53)
     ATA = bit(56)
 
 
@@ -53,6 +55,7 @@ class SCTLR_EL2(SystemRegister):
     EOS = bit(11)
     I = bit(12)  # noqa: E741
     WXN = bit(19)
+    TSCXT = bit(20)
     EIS = bit(22)
     SPAN = bit(23)
     EnIA = bit(31)
@@ -84,6 +87,8 @@ class CPTR_EL2(SystemRegister):
     ZEN = bits(17, 16)
     FPEN = bits(21, 20)
     SMEN = bits(25, 24)
+    TTA = bit(28)
+    TAM = bit(30)
 
 
 class CPTR_EL2_E2H0(SystemRegister, register="CPTR_EL2"):
@@ -95,6 +100,8 @@ class CPTR_EL2_E2H0(SystemRegister, register="CPTR_EL2"):
     TFP = bit(10)
     TSM = bit(12)
     RES1_13 = bit(13)
+    TTA = bit(20)
+    TAM = bit(30)
 
 
 class CNTHCTL_EL2(SystemRegister):
@@ -111,6 +118,19 @@ class CNTHCTL_EL2_E2H0(SystemRegister, register="CNTHCTL_EL2"):
 
     EL1PCTEN = bit(0)
     EL1PCEN = bit(1)
+
+
+class MDCR_EL2(SystemRegister):
+    """Monitor and debug traps. E2PB and E2TB stay zero: no guest has profiling or trace buffers."""
+
+    HPMN = bits(4, 0)
+    TPMCR = bit(5)
+    TPM = bit(6)
+    TDA = bit(9)
+    TDOSA = bit(10)
+    TDRA = bit(11)
+    TPMS = bit(14)
+    TTRF = bit(19)
 
 
 class MAIR_EL2(SystemRegister):
@@ -204,6 +224,12 @@ class FAR_EL2(SystemRegister):
     """Virtual address of the last fault."""
 
 
+class HPFAR_EL2(SystemRegister):
+    """Intermediate address of the last stage 2 fault."""
+
+    FIPA = bits(43, 4)
+
+
 class SP_EL0(SystemRegister):
     """The partition's stack pointer."""
 
@@ -249,6 +275,7 @@ class ID_AA64MMFR1_EL1(SystemRegister):
 
     VMIDBits = bits(7, 4)
     VH = bits(11, 8)
+    HCX = bits(43, 40)
 
 
 class ID_AA64MMFR2_EL1(SystemRegister):
@@ -270,10 +297,21 @@ class ID_AA64ISAR2_EL1(SystemRegister):
     APA3 = bits(15, 12)
 
 
+class ID_AA64PFR0_EL1(SystemRegister):
+    """Processor features, 0."""
+
+    GIC = bits(27, 24)
+    SVE = bits(35, 32)
+    CSV2 = bits(59, 56)
+
+
 class ID_AA64PFR1_EL1(SystemRegister):
     """Processor features, 1."""
 
     BT = bits(3, 0)
+    MTE = bits(11, 8)
+    SME = bits(27, 24)
+    CSV2_frac = bits(35, 32)
 
 
 class MPIDR_EL1(SystemRegister):

@@ -54,7 +54,7 @@ API_BIT = 41
     global serve_interrupt, serve_serror
     call dispatch.handle_call, exceptions.handle_exception, leave, HYPERVISOR_KEY
     in x0..x30, sp
-    clobber caller_saved, x29, x30, sp, memory
+    clobber caller_saved, x19..x30, sp, memory
     begin
         mrs     x8, ESR_EL2
         lsr     x8, x8, #{EXCEPTION_CLASS_LSB}
@@ -125,6 +125,13 @@ API_BIT = 41
         str     x28, [x9, #{Context.x[28]}]
         mov     x0, x8
         bl      {exceptions.handle_exception}
+        ldr     x8, [sp]                            // what was emulated may have changed any register
+        ldr     x19, [x8, #{Context.x[19]}]
+        ldp     x20, x21, [x8, #{Context.x[20]}]
+        ldp     x22, x23, [x8, #{Context.x[22]}]
+        ldp     x24, x25, [x8, #{Context.x[24]}]
+        ldp     x26, x27, [x8, #{Context.x[26]}]
+        ldr     x28, [x8, #{Context.x[28]}]
         b       3b
 
     6:  mrs     x10, SP_EL0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler.language import u64
-from hypervisor.arch.aarch64 import cpu, features
+from hypervisor.arch.aarch64 import cpu, features, guest_access
 from hypervisor.arch.aarch64.entropy import random_number
 from hypervisor.core.partition import PartitionKind
 from hypervisor.core.vcpu import Vcpu
@@ -23,6 +23,8 @@ def configure(vcpu: Vcpu, space: AddressSpace, mpidr: u64) -> None:
     vcpu.el1.is_primary = 1 if vcpu.kind == PartitionKind.PRIMARY else 0
     vcpu.el1.vector_traps = cpu.vector_traps_of(vcpu.kind)
     vcpu.el1.stage_2 = space.translation()
+    vcpu.el1.debug_traps = guest_access.debug_traps_of(vcpu.kind)
+    vcpu.el1.timer_access = guest_access.timer_access_of(vcpu.kind)
     if vcpu.kind == PartitionKind.EL0 and features.has_pointer_authentication():
         context.key_ia_low = random_number()
         context.key_ia_high = random_number()

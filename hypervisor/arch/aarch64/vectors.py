@@ -1,9 +1,9 @@
 """The exception vectors of EL2 (DDI 0487, D1.3.1): 16 entries of 32 instructions.
 
 Synchronous exceptions of a vCPU continue in `short_calls.py`, interrupts and SErrors that it lets come to EL2 in
-`switch.py`. Everything else ends in a panic: at EL2 interrupts are masked, AArch32 is not offered, and the hypervisor
-itself must not fault. A panic switches to its own stack before it touches memory through SP, so that it can report a
-stack overflow.
+`switch.py`; programs in AArch32 at a guest's EL0 are no different. Everything else ends in a panic: at EL2 interrupts
+are masked, and the hypervisor itself must not fault. A panic switches to its own stack before it touches memory through
+SP, so that it can report a stack overflow.
 """
 
 from __future__ import annotations
@@ -92,25 +92,23 @@ SERVE_SERROR = linker_symbol("serve_serror")
         stp     x10, x11, [sp, #{Context.x[10]}]
         b       {SERVE_SERROR}
     .balign 128
-    lower32_sync:
-        msr     TPIDRRO_EL0, x0
-        mov     x0, #12
-        b       {enter_panic}
+    lower32_sync:                                   // a guest at EL1 may run AArch32 programs at EL0
+        b       {serve_synchronous}
     .balign 128
     lower32_irq:
-        msr     TPIDRRO_EL0, x0
-        mov     x0, #13
-        b       {enter_panic}
+        stp     x8, x9, [sp, #{Context.x[8]}]
+        stp     x10, x11, [sp, #{Context.x[10]}]
+        b       {SERVE_INTERRUPT}
     .balign 128
     lower32_fiq:
-        msr     TPIDRRO_EL0, x0
-        mov     x0, #14
-        b       {enter_panic}
+        stp     x8, x9, [sp, #{Context.x[8]}]
+        stp     x10, x11, [sp, #{Context.x[10]}]
+        b       {SERVE_INTERRUPT}
     .balign 128
     lower32_serror:
-        msr     TPIDRRO_EL0, x0
-        mov     x0, #15
-        b       {enter_panic}
+        stp     x8, x9, [sp, #{Context.x[8]}]
+        stp     x10, x11, [sp, #{Context.x[10]}]
+        b       {SERVE_SERROR}
     """,
     uses=(SERVE_INTERRUPT, SERVE_SERROR, Context, serve_synchronous),
 )
