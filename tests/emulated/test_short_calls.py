@@ -316,6 +316,7 @@ def call(function: int, *rest: int) -> list[int]:
 
 SHORT: list[tuple[Any, str]] = [
     (Case(call(Function.VERSION.value, 0x10003)), "eret"),
+    (Case(call(Function.VERSION.value, 0x10001), version=0x10001), "eret"),
     (Case(call(Function.ID_GET.value)), "eret"),
     (Case(call(Function.ID_GET.value), syndrome=SMC), "eret"),
     (Case(call(Function.FEATURES.value, Function.DIRECT_REQUEST_64.value)), "eret"),
@@ -381,7 +382,7 @@ def test_random_calls_in_random_states(seed: int) -> None:
         server=server,
         is_serving=server != PRIMARY and chance.choice([False, True]),
         server_state=chance.choice([VcpuState.WAITING, *VcpuState]) if server != PRIMARY else VcpuState.BLOCKED,
-        version=chance.choice(VERSIONS),
+        version=chance.choice(VERSIONS[:4]),
         attention=chance.choice([0, 0, VERSION_OPEN]),
         is_host=chance.choice([True, False]),
         has_keys=chance.choice([True, False]),

@@ -93,17 +93,14 @@ KNOWN: Array[u64] = constant([_known(BASE), _known(BASE | SMC64_BIT)])
         b       call
 
     version:
-        mov     w10, #{OWN_VERSION & 0xffff}
-        movk    w10, #{OWN_VERSION >> 16}, lsl #16
         ldr     x8, [sp, #{Vcpu.attention}]
         ldr     x11, [sp, #{Vcpu.partition}]
         cbnz    x8, slow                            // the version may still change
         ldr     w8, [x11, #{Partition.version}]
-        cmp     w1, w10
-        b.ne    slow                                // another version than ours may be right too
-        cmp     w8, w10
+        cmp     w1, w8
         b.ne    slow                                // another one was agreed on
-        mov     w0, w10
+        mov     w0, #{OWN_VERSION & 0xffff}
+        movk    w0, #{OWN_VERSION >> 16}, lsl #16
         mov     x2, xzr
         b       answer
 
