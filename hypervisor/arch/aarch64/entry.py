@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from compiler.language import Array, assembly_block, constant, export, extern, u64, unreachable
-from hypervisor.arch.aarch64.mmu import HCR, HCR_HOST, STARTUP_SCTLR, STARTUP_TABLE, TCR, TCR_HOST
+from hypervisor.arch.aarch64.mmu import HCR, HCR_HOST, STARTUP_BLOCKS, STARTUP_SCTLR, STARTUP_TABLE, TCR, TCR_HOST
 from hypervisor.arch.aarch64.stacks import STACK_SLOT_SIZE, STACKS_START
 from hypervisor.arch.aarch64.vectors import exception_vectors
 from hypervisor.memory.descriptors import MAIR
@@ -44,14 +44,31 @@ def secondary_main() -> NoReturn:
     naked
     section ".text.start" align 64
     global secondary_start
-    call STARTUP, STARTUP_HOST, STARTUP_TABLE, start_mapped
+    call STARTUP, STARTUP_BLOCKS, STARTUP_HOST, STARTUP_TABLE, start_mapped
     in x0
-    clobber x0..x3, x19..x23, nzcv
+    clobber x0..x3, x19..x23, nzcv, memory
     begin
         mov     x23, x0                             // the device tree
         mov     x20, xzr                            // the boot CPU is CPU 0 until the tree has told
         adrp    x21, {STARTUP_TABLE}
         add     x21, x21, :lo12:{STARTUP_TABLE}
+        add     x2, x21, #{PAGE_SIZE}
+    5:  stp     xzr, xzr, [x2, #-16]!
+        cmp     x2, x21
+        b.ne    5b
+        adrp    x3, {STARTUP_BLOCKS}
+        add     x3, x3, :lo12:{STARTUP_BLOCKS}
+        ldp     x0, x1, [x3]
+        str     x1, [x21, x0]
+        ldp     x0, x1, [x3, #16]
+        str     x1, [x21, x0]
+        dmb     sy
+        add     x2, x21, #{PAGE_SIZE}
+    6:  sub     x2, x2, #64                         // no cache may hold what was there before
+        dc      ivac, x2
+        cmp     x2, x21
+        b.ne    6b
+        dsb     sy
         b       1f
     secondary_start:
         and     x20, x0, #{PAGE_SIZE - 1}
@@ -99,7 +116,7 @@ def secondary_main() -> NoReturn:
     4:  wfe                                         // not EL2: nothing can be done
         b       4b
     """,
-    uses=(PAGE_SIZE, MAIR, STARTUP_TABLE),
+    uses=(PAGE_SIZE, MAIR, STARTUP_BLOCKS, STARTUP_TABLE),
 )
 def start() -> NoReturn:
     """Where the image is entered, MMU off; on the host there is nothing to start."""
