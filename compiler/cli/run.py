@@ -1,6 +1,7 @@
 """`run`: builds an image, boots it, and ends with the guest's status."""
 
 import shlex
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,9 +18,10 @@ from compiler.cli.build import (
 from compiler.cli.progress import PhaseDisplay
 from compiler.driver import runner
 from compiler.driver.images import DEFAULT_IMAGE, alias_offset
+from compiler.driver.initrd import make_initrd
 from compiler.driver.paths import ROOT
 from compiler.driver.pipeline import BuildResult
-from compiler.driver.stages import Profile
+from compiler.driver.stages import CompilerStages, Profile
 from compiler.driver.timing import PhaseLog
 
 
@@ -32,13 +34,18 @@ def run_image(
     smp: Annotated[int, typer.Option("--smp", help="How many CPUs.")] = 1,
     cpu: Annotated[str | None, typer.Option("--cpu", help="A CPU model of QEMU, such as cortex-a72.")] = None,
     timeout: Annotated[float | None, typer.Option("--timeout", help="Seconds until the guest is stopped.")] = None,
+    manifest: Annotated[
+        Path | None, typer.Option("--manifest", help="Which guests to boot, a device tree in source form.")
+    ] = None,
     icount: Annotated[bool, typer.Option("--icount", help="Count instructions: a run repeats exactly.")] = False,
 ) -> int:
     """Build an image, boot it, and end with the guest's status (124 after a time-out)."""
-    result = bring_up_to_date(platform, image, profile, PhaseLog(PhaseDisplay()))
+    log = PhaseLog(PhaseDisplay())
+    result = bring_up_to_date(platform, image, profile, log)
+    initrd = make_initrd(result.target, manifest, CompilerStages(), log).file.relative_to(ROOT) if manifest else None
     elf, raw = (result.artefacts[suffix].relative_to(ROOT) for suffix in ("elf", "bin"))
     options = runner.RunOptions(smp, cpu, gdb, icount, timeout)
-    command = runner.run_command(result.target.platform, elf, raw, options)
+    command = runner.run_command(result.target.platform, elf, raw, options, initrd)
     if verbose:
         output.say(f"$ {shlex.join(command)}", "dim")
     if gdb:

@@ -178,10 +178,10 @@ def _store(target: Target, inputs: Inputs, record: Record, linked: Linked, inspe
         "lst": inspected.listing.encode(),
     }
     for suffix, content in contents.items():
-        _replace(artefacts[suffix], content)
+        replace_file(artefacts[suffix], content)
     digests = {suffix: _digest(content) for suffix, content in contents.items()}
     sizes = dict(inspected.size_bytes)
-    _replace(_record_file(target), json.dumps({**asdict(record), "digests": digests, "size_bytes": sizes}).encode())
+    replace_file(_record_file(target), json.dumps({**asdict(record), "digests": digests, "size_bytes": sizes}).encode())
     return BuildResult(target, inputs, artefacts, sizes, record.checks_left, record.stacks, up_to_date=False)
 
 
@@ -189,7 +189,7 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _replace(file: Path, content: bytes) -> None:
+def replace_file(file: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -33,9 +33,9 @@ class RunOptions:
     timeout_seconds: float | None = None
 
 
-def run_command(platform: Platform, elf: Path, raw: Path, options: RunOptions) -> list[str]:
+def run_command(platform: Platform, elf: Path, raw: Path, options: RunOptions, initrd: Path | None = None) -> list[str]:
     """Return the command that boots an image, or raise ToolError when the options or the platform do not
-    allow it.
+    allow it. With `initrd` the flat binary is booted, as a boot loader does; QEMU tells both by the device tree.
     """
     if not 1 <= options.cpu_count <= platform.cpu_count_max:
         raise ToolError(
@@ -55,7 +55,8 @@ def run_command(platform: Platform, elf: Path, raw: Path, options: RunOptions) -
         command += ["-icount", "shift=0"]
     if options.gdb:
         command += ["-S", "-gdb", f"tcp::{GDB_PORT}"]
-    return [*command, *platform.runner.arguments, "-kernel", str(elf)]
+    what = ["-kernel", str(elf)] if initrd is None else ["-kernel", str(raw), "-initrd", str(initrd)]
+    return [*command, *platform.runner.arguments, *what]
 
 
 def gdb_command(elf: Path, alias_offset: int = 0, partitions: Sequence[Path] = ()) -> list[str]:

@@ -147,14 +147,14 @@ def _digits(text: Slice[u8], base: u64) -> u64 | None:
     """The number that the digits are; None when one of them is none. There are at most 11."""
     value: u64 = 0
     for byte in text:
-        digit = _digit(byte)
+        digit = digit_of(byte)
         if digit >= base:
             return None
         value = value * base + digit
     return value
 
 
-def _digit(byte: u8) -> u64:
+def digit_of(byte: u8) -> u64:
     """Value of a digit; one above every base for anything else."""
     lower = byte | LOWER_CASE
     if DIGIT_ZERO <= byte < DIGIT_ZERO + 10:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import NoReturn
 
 from compiler.language import EnumU32, assembly_block, i32, linker_symbol, truncate, u64, wfi
-from hypervisor.ffa.message import Message
-from runtime.partition.calls import call
-from runtime.partition.functions import Call
 
 CPU_START = linker_symbol("cpu_start")
 
@@ -55,15 +52,6 @@ def is_off(affinity: u64) -> bool:
 def system_off() -> NoReturn:
     """SYSTEM_OFF: end of the run."""
     smc(PsciCall.SYSTEM_OFF.value, 0, 0, 0)
-    while True:
-        wfi()
-
-
-def stop() -> NoReturn:
-    """End the guest after a fault: the machine where we are the primary, or else the partition, or else this CPU."""
-    smc(PsciCall.SYSTEM_OFF.value, 0, 0, 0)
-    call(Message(x0=Call.ABORT.value))
-    smc(PsciCall.CPU_OFF.value, 0, 0, 0)
     while True:
         wfi()
 

@@ -1,7 +1,7 @@
 """The exception vectors of a guest at EL1: no exception is expected, so each ends the guest with a report.
 
-The report names what happened, and the function and line of the program, by FFA_CONSOLE_LOG. The primary then switches
-the machine off; another guest switches its CPU off.
+The report names what happened, and the function and line of the program, by FFA_CONSOLE_LOG. Then the primary ends the
+run, with a status where a host listens (semihosting); any other guest asks to be aborted.
 """
 
 from __future__ import annotations
@@ -14,21 +14,37 @@ from compiler.language import (
     assembly_block,
     export,
     static,
+    struct,
     truncate,
     u8,
     u16,
     u64,
     unreachable,
+    wfi,
 )
-from runtime import line_table, syndrome, trap_table
-from runtime.partition import psci
+from hypervisor.ffa.message import Message
+from runtime import line_table, semihosting, syndrome, trap_table
+from runtime.partition import calls, psci
 from runtime.partition.console import write
+from runtime.partition.functions import Call
 from runtime.partition.stacks import FAULT_STACK_SIZE
 from runtime.syndrome import ExceptionClass
 from runtime.text import TextBuffer, render
 
 INSTRUCTION_SIZE = 4
 NEWLINE = ord("\n")
+PRIMARY_ID = 1
+STATUS_FAULT = 1
+
+
+@struct
+class Stopping:
+    """Whether the run is being ended."""
+
+    is_begun: bool = False
+
+
+STOPPING: Stopping = static(Stopping())
 FAULT_STACK: Array[u8] = static(array(FAULT_STACK_SIZE), align=16)
 
 
@@ -78,6 +94,8 @@ def end_guest() -> NoReturn:
 @export("report_fault")
 def report_fault(cause: u64, address: u64, fault_address: u64) -> NoReturn:
     """Print what happened and stop."""
+    if STOPPING.is_begun:
+        stop_machine()
     buffer = TextBuffer()
     put_cause(buffer, cause, fault_address)
     start = line_table.TEXT_START.address()
@@ -87,7 +105,20 @@ def report_fault(cause: u64, address: u64, fault_address: u64) -> NoReturn:
         render(buffer, f" at {address:#x}")
     buffer.put(NEWLINE)
     write(buffer.written())
-    psci.stop()
+    if calls.own_id() == PRIMARY_ID:
+        stop_machine()
+    calls.call(Message(x0=Call.ABORT.value))
+    psci.cpu_off()
+    while True:
+        wfi()
+
+
+def stop_machine() -> NoReturn:
+    """End the run with a status; where no host listens the attempt is a fault, and the machine is switched off."""
+    if not STOPPING.is_begun:
+        STOPPING.is_begun = True
+        semihosting.exit(STATUS_FAULT)
+    psci.system_off()
 
 
 def put_cause(buffer: TextBuffer, cause: u64, fault_address: u64) -> None:
