@@ -13,8 +13,7 @@ from hypervisor import dispatch
 from hypervisor.arch.aarch64 import boot, cpu, entry, exceptions, pointer_keys, switch
 from hypervisor.arch.aarch64.cpu import PartitionMode
 from hypervisor.arch.aarch64.entropy import random_number
-from hypervisor.boot import windows
-from hypervisor.core import loader
+from hypervisor.boot import loader
 from hypervisor.firmware import cpu_entry, firmware
 from hypervisor.memory.linear_map import LINEAR_MAP
 from hypervisor.platform import PLATFORM
@@ -43,9 +42,7 @@ def image_main(linear_map_offset: u64, device_tree: u64) -> NoReturn:
     set_guard(random_number())
     firmware.probe()
     log(f"Tantalum hypervisor on {PLATFORM.name}: {mode_name()}, at {LINEAR_MAP.offset + PLATFORM.image_base.raw:#x}")
-    vcpu = loader.load_all(device_tree)
-    windows.close_windows()
-    switch.enter(vcpu)
+    switch.enter(loader.load_all(device_tree))
 
 
 @export("secondary_main")

@@ -1,11 +1,19 @@
-"""Zeroing and copying of much memory: with the MMU on, in normal memory, where any alignment may be accessed."""
+"""Zeroing, copying and cleaning of much memory: with the MMU on, in normal memory, where any alignment is allowed."""
 
 from __future__ import annotations
 
-from compiler.language import Ptr, VirtAddr, assembly_block, no_builtins, u8, u64
+from compiler.language import Ptr, SystemRegister, VirtAddr, assembly_block, dc, dsb, no_builtins, u8, u64
 
 PROHIBITED_BIT = 4
 """DCZID_EL0.DZP; the bits below hold log2 of a block's size in words of four bytes (DDI 0487, D23.2.38)."""
+
+LINE_LSB = 16
+LINE_WIDTH = 4
+"""CTR_EL0.DminLine: log2 of the smallest line's size in words of four bytes."""
+
+
+class CTR_EL0(SystemRegister):
+    """The caches' lines."""
 
 
 @assembly_block(
@@ -25,13 +33,20 @@ PROHIBITED_BIT = 4
         b.hs    6f
         tst     x0, x4
         b.ne    1b
-        bic     x5, x1, x4                          // where the last whole block ends
+        lsl     x4, x3, #2                          // four blocks at a time
+        sub     x5, x1, x4
         cmp     x0, x5
-        b.hs    4f
+        b.hi    4f
     3:  dc      zva, x0
         add     x0, x0, x3
+        dc      zva, x0
+        add     x0, x0, x3
+        dc      zva, x0
+        add     x0, x0, x3
+        dc      zva, x0
+        add     x0, x0, x3
         cmp     x0, x5
-        b.lo    3b
+        b.ls    3b
     4:  cmp     x0, x1
         b.hs    6f
     5:  stp     xzr, xzr, [x0], #16
@@ -83,3 +98,35 @@ def copy_bytes(target: VirtAddr, source: VirtAddr, size_bytes: u64) -> None:
     source_bytes = Ptr[u8].at(source)
     for index in range(size_bytes):
         target_bytes[index] = source_bytes[index]
+
+
+@assembly_block(
+    """
+    in x0 = start, x1 = size_bytes
+    clobber x0..x3, nzcv, memory
+    begin
+        mrs     x2, CTR_EL0
+        ubfx    x2, x2, #{LINE_LSB}, #{LINE_WIDTH}
+        mov     x3, #4
+        lsl     x2, x3, x2                          // bytes of a line
+        add     x1, x0, x1
+        sub     x3, x2, #1
+        bic     x0, x0, x3
+        cmp     x0, x1
+        b.hs    2f
+    1:  dc      civac, x0
+        add     x0, x0, x2
+        cmp     x0, x1
+        b.lo    1b
+    2:  dsb     ish
+        ret
+    """
+)
+def clean(start: VirtAddr, size_bytes: u64) -> None:
+    """Write what caches hold of memory back to it, and drop it: who runs with the MMU off sees no caches."""
+    line: u64 = 4 << (CTR_EL0.read().raw >> LINE_LSB & 0xF)
+    address = start.align_down(line)
+    while address < start + size_bytes:
+        dc("civac", address.raw)
+        address = address + line
+    dsb("ish")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from compiler.language import PhysAddr, Ptr, Slice, byte_swap, slice_of, static, struct, u8, u32, u64
-from hypervisor.boot import cpio, windows
+from hypervisor.boot import windows
 from hypervisor.boot.board import Board, BoardError, read_board
-from hypervisor.boot.cpio import CpioError, File
 from hypervisor.boot.fdt import HEADER_SIZE, TOTAL_SIZE_AT, FdtError, open_tree
 from hypervisor.boot.refusal import refuse
 
@@ -25,8 +24,8 @@ class Host:
 HOST: Host = static(Host())
 
 
-def read(device_tree: u64) -> None:
-    """Read the device tree into BOARD, and find the archive."""
+def read_tree(device_tree: u64) -> None:
+    """Read the device tree into BOARD."""
     HOST.tree = PhysAddr(device_tree)
     if device_tree == 0 or device_tree % 8 != 0:
         refuse(f"boot: x0 is {device_tree:#x}; the loader has to pass the address of a device tree")
@@ -39,6 +38,10 @@ def read(device_tree: u64) -> None:
     error = read_board(tree, BOARD)
     if isinstance(error, BoardError):
         refuse(f"boot: the host's device tree is wrong; error {error.value}")
+
+
+def open_archive() -> None:
+    """Find the archive."""
     HOST.archive = PhysAddr(BOARD.initrd_start)
     HOST.archive_size = BOARD.initrd_end - BOARD.initrd_start
     if HOST.archive_size == 0:
@@ -54,13 +57,3 @@ def tree_bytes() -> Slice[u8]:
 def archive_bytes() -> Slice[u8]:
     """The archive."""
     return slice_of(Ptr[u8].at(windows.open_window(HOST.archive, HOST.archive_size)), HOST.archive_size)
-
-
-def find_file(name: Slice[u8], file: File) -> bool:
-    """Find a file of the archive."""
-    error = cpio.find_file(archive_bytes(), name, file)
-    if isinstance(error, CpioError):
-        if error == CpioError.NOT_FOUND:
-            return False
-        refuse(f"boot: the archive at {HOST.archive} is damaged; error {error.value}")
-    return True

@@ -12,14 +12,16 @@ from hypervisor.boot.board import Board, Range
 from hypervisor.boot.cpio import File
 from hypervisor.boot.fdt import FdtError
 from hypervisor.boot.fdt_edit import add_reservations, set_initrd
+from hypervisor.boot.manifest import bytes_of_file
 from hypervisor.boot.placement import PLACEMENT, TAKEN_COUNT_MAX
+from hypervisor.boot.plan import PartitionPlan
 from hypervisor.boot.refusal import refuse
 from hypervisor.memory.address_space import AddressSpace
 from hypervisor.memory.descriptors import Access
 from hypervisor.memory.linear_map import to_physical
 from hypervisor.memory.page_table import map_range
 from hypervisor.memory.pages import PAGE_SIZE, MapError
-from runtime.bulk import copy_bytes
+from runtime import bulk
 
 LINUX_MAGIC = 0x644D_5241
 LINUX_MAGIC_AT = 0x38
@@ -31,22 +33,31 @@ DEFAULT_TEXT_OFFSET = 0x8_0000
 """For images without the header (Linux, Documentation/arch/arm64/booting.rst)."""
 
 
-def place(board: Board, image: Slice[u8]) -> PhysAddr:
-    """Copy the primary's image to where it runs: the lowest free place behind the hypervisor."""
+def place(board: Board, archive: Slice[u8], plan: PartitionPlan) -> u64:
+    """Copy the primary's image to where it runs, unless the loader has put it there; where it is entered.
+
+    That is what the manifest says, or the lowest free place behind the hypervisor that suits a kernel.
+    """
+    if plan.image.size_bytes == 0:
+        return plan.boot_address
+    image = bytes_of_file(archive, plan.image)
     text_offset: u64 = DEFAULT_TEXT_OFFSET
     size_bytes: u64 = len(image)
     if size_bytes >= LINUX_HEADER_SIZE and _number(image, LINUX_MAGIC_AT, 4) == LINUX_MAGIC:
         text_offset = _number(image, TEXT_OFFSET_AT, 8) % KERNEL_ALIGNMENT
         size_bytes = max(size_bytes, _number(image, IMAGE_SIZE_AT, 8))
-    behind = to_physical(IMAGE_END.address()).raw
-    base = placement.lowest_place(board, behind, size_bytes, KERNEL_ALIGNMENT, text_offset)
-    if base is None:
-        refuse(
-            f"boot: the primary's image needs {size_bytes:#x} bytes of RAM behind the hypervisor, which are not free"
-        )
-    copy_bytes(windows.open_window(PhysAddr(base), len(image)), address_of(image[0]).address, len(image))
+    least = to_physical(IMAGE_END.address()).raw
+    if plan.boot_address != 0:
+        least = plan.boot_address
+        text_offset = least % KERNEL_ALIGNMENT
+    base = placement.lowest_place(board, least, size_bytes, KERNEL_ALIGNMENT, text_offset)
+    if base is None or (plan.boot_address != 0 and base != plan.boot_address):
+        refuse(f"vm1: its image needs {size_bytes:#x} bytes of RAM at {least:#x} or behind; they are not free")
     placement.take(base, size_bytes, is_withheld=False)
-    return PhysAddr(base)
+    start = windows.open_window(PhysAddr(base), len(image))
+    bulk.copy_bytes(start, address_of(image[0]).address, len(image))
+    bulk.clean(start, len(image))
+    return base
 
 
 def _number(data: Slice[u8], position: u64, size_bytes: u64) -> u64:
@@ -86,12 +97,12 @@ def _map(space: AddressSpace, start: u64, end: u64, access: Access) -> None:
         refuse(f"boot: {start:#x} to {end:#x} cannot be mapped for the primary; error {error.value}")
 
 
-def patch_tree(board: Board, ramdisk: File | None) -> None:
+def patch_tree(board: Board, ramdisk: File) -> None:
     """Let the host's device tree name the primary's own ramdisk, and reserve what the primary does not get."""
     tree = host.tree_bytes()
     start: u64 = 0
     end: u64 = 0
-    if ramdisk is not None:
+    if ramdisk.size_bytes != 0:
         start = host.HOST.archive.raw + ramdisk.offset
         end = start + ramdisk.size_bytes
     error = set_initrd(tree, board, start, end)
@@ -107,3 +118,4 @@ def patch_tree(board: Board, ramdisk: File | None) -> None:
     error = add_reservations(tree, withheld[0:count])
     if isinstance(error, FdtError):
         refuse(f"boot: the host's device tree has no room for {count} more reservations; error {error.value}")
+    bulk.clean(address_of(tree[0]).address, len(tree))
