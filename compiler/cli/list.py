@@ -6,8 +6,6 @@ from compiler.driver.images import all_images
 from compiler.driver.paths import ROOT
 from compiler.driver.platforms import load_platform, platform_names
 
-GUEST_LIBRARY = "runtime.partition."
-
 
 def list_all() -> int:
     """List platforms, images and benchmarks."""
@@ -35,10 +33,10 @@ def list_all() -> int:
                 image.name,
                 image.description,
                 image.level,
-                ", ".join(name for name in image.entry_modules if not name.startswith(GUEST_LIBRARY)),
+                ", ".join(image.entry_modules),
                 str(image.linker_script),
             )
-            for image in all_images()
+            for image in all_images(ROOT)
         ],
     )
     output.say("")
