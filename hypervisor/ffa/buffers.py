@@ -7,7 +7,7 @@ none. Locks are taken in the order TX, RX, also where the two are of different p
 
 from __future__ import annotations
 
-from compiler.language import PhysAddr, static_assert, u64
+from compiler.language import PhysAddr, no_inline, static_assert, u64
 from hypervisor.core.vcpu import Vcpu, partition_of
 from hypervisor.ffa.endpoint import RX_FULL_BITS, Buffer, Endpoint, endpoint_of
 from hypervisor.ffa.errors import FfaError
@@ -51,6 +51,7 @@ def handle_unmap(caller: Vcpu, call: Message, reply: Message) -> FfaError | None
         unshare(partition.memory, endpoint.tx)
         unshare(partition.memory, endpoint.rx)
         endpoint.rx.is_full = False
+        endpoint.rx.used_size = 0
     reply.succeed(0)
     return None
 
@@ -90,9 +91,11 @@ def map_both(space: AddressSpace, endpoint: Endpoint, tx_address: u64, rx_addres
     if isinstance(error, FfaError):
         unshare(space, endpoint.tx)
         return error
+    endpoint.rx.used_size = PAGE_SIZE
     return None
 
 
+@no_inline
 def own_access(space: AddressSpace, address: u64) -> Access | None:
     """What a partition may do with a page of normal memory that it owns alone; None if it does not."""
     leaf = common_leaf(space, address, PAGE_SIZE)
