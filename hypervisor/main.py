@@ -14,7 +14,7 @@ from hypervisor.arch.aarch64 import boot, cpu, entry, exceptions, pointer_keys, 
 from hypervisor.arch.aarch64.cpu import PartitionMode
 from hypervisor.arch.aarch64.entropy import random_number
 from hypervisor.boot import loader
-from hypervisor.firmware import cpu_entry, firmware
+from hypervisor.firmware import cpu_entry
 from hypervisor.memory.linear_map import LINEAR_MAP
 from hypervisor.platform import PLATFORM
 from runtime import memory_functions

@@ -10,7 +10,7 @@ from __future__ import annotations
 from compiler.language import SystemRegister, bit, bits, u64
 from hypervisor.arch.aarch64 import features
 from hypervisor.arch.aarch64.id_registers import ID_AA64DFR0_EL1, ID_AA64MMFR0_EL1
-from hypervisor.arch.aarch64.registers import CNTHCTL_EL2, CNTHCTL_EL2_E2H0, ID_AA64MMFR1_EL1, ID_AA64PFR0_EL1, MDCR_EL2
+from hypervisor.arch.aarch64.registers import CNTHCTL_EL2, CNTHCTL_EL2_E2H0, ID_AA64MMFR1_EL1, MDCR_EL2
 from hypervisor.core.partition import PartitionKind
 
 
@@ -31,6 +31,14 @@ class ICC_SRE_EL2(SystemRegister):
 
 class ICH_HCR_EL2(SystemRegister):
     """Virtual interrupts and traps of the interrupt controller."""
+
+
+class ZCR_EL2(SystemRegister):
+    """Vector length."""
+
+
+class SMCR_EL2(SystemRegister):
+    """Vector length in the streaming mode, where instructions that SVE alone has stay illegal (FA64 is zero)."""
 
 
 class HSTR_EL2(SystemRegister):
@@ -71,15 +79,23 @@ class HDFGWTR_EL2(SystemRegister):
     """Fine-grained traps of writes of debug registers."""
 
 
+LENGTH_NOT_LIMITED = 0xF
+"""LEN of ZCR_EL2 and SMCR_EL2."""
+
+
 def open_to_guests() -> None:
     """Set what does not differ between guests, and the rest as the primary has it."""
     MDCR_EL2.write(debug_traps_of(PartitionKind.PRIMARY))
     CNTHCTL_EL2.write(timer_access_of(PartitionKind.PRIMARY))
     HSTR_EL2.write(0)
     HACR_EL2.write(0)
-    if ID_AA64PFR0_EL1.read().GIC != 0:
+    if features.has_gic_registers():
         ICC_SRE_EL2.write(ICC_SRE_EL2.SRE | ICC_SRE_EL2.DFB | ICC_SRE_EL2.DIB | ICC_SRE_EL2.ENABLE)
         ICH_HCR_EL2.write(0)
+    if features.has_scalable_vectors():
+        ZCR_EL2.write(LENGTH_NOT_LIMITED)
+    if features.has_matrices():
+        SMCR_EL2.write(LENGTH_NOT_LIMITED)
     if ID_AA64MMFR1_EL1.read().HCX != 0:
         HCRX_EL2.write(0)
     if ID_AA64MMFR0_EL1.read().FGT != 0:
