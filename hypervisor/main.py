@@ -41,7 +41,6 @@ def image_main(linear_map_offset: u64, device_tree: u64) -> NoReturn:
     pointer_keys.enable()
     set_guard(random_number())
     log(f"Tantalum hypervisor on {PLATFORM.name}: {mode_name()}, at {LINEAR_MAP.offset + PLATFORM.image_base.raw:#x}")
-    firmware.probe()
     switch.enter(loader.load_all(device_tree))
 
 
