@@ -1,6 +1,7 @@
 """Calls that are refused, as tables: who calls, with what, and the code. A guest can make the same calls on a target.
 
-Each row begins in the same state: version 1.3 everywhere, the caller runs, every other vCPU waits. A refused call changes nothing, so rows can follow each other in any order.
+Each row begins in the same state: version 1.3 everywhere, the caller runs, every other vCPU waits. A refused call
+changes nothing, so rows can follow each other in any order.
 """
 
 from __future__ import annotations

@@ -56,13 +56,21 @@ REFUSED = [
     Row("the primary polls", PRIMARY, (POLL,), FfaError.NOT_SUPPORTED),
     Row("nothing to poll", GUEST, (POLL,), FfaError.RETRY),
     *[
-        Row(f"w{number} of a wait", caller, (WAIT, *[int(number == at) for at in range(1, 8)]), FfaError.INVALID_PARAMETERS)
+        Row(
+            f"w{number} of a wait",
+            caller,
+            (WAIT, *[int(number == at) for at in range(1, 8)]),
+            FfaError.INVALID_PARAMETERS,
+        )
         for caller in (PRIMARY, GUEST, SERVICE)
         for number in (1, 3, 4, 5, 6, 7)
     ],
     *[
         Row(
-            f"w{number} of a yield", caller, (YIELD, *[int(number == at) for at in range(1, 8)]), FfaError.INVALID_PARAMETERS
+            f"w{number} of a yield",
+            caller,
+            (YIELD, *[int(number == at) for at in range(1, 8)]),
+            FfaError.INVALID_PARAMETERS,
         )
         for caller in (PRIMARY, GUEST, SERVICE)
         for number in (4, 5, 6, 7)
@@ -270,7 +278,11 @@ def test_the_own_timer_of_a_guest_does_not_preempt_it(host_mode: bool) -> None:
 def test_an_aborted_partition_never_runs_again() -> None:
     machine = machine_of(PRIMARY)
     machine.call(RUN, target(GUEST_MP, 3))
-    assert machine.fault(DATA_ABORT) == (*error(FfaError.ABORTED)[:1], target(GUEST_MP, 3), *error(FfaError.ABORTED)[2:])
+    assert machine.fault(DATA_ABORT) == (
+        *error(FfaError.ABORTED)[:1],
+        target(GUEST_MP, 3),
+        *error(FfaError.ABORTED)[2:],
+    )
     assert machine.state(GUEST_MP, 3) is VcpuState.ABORTED
     for number in (3, 0):
         machine.refuses(FfaError.ABORTED, RUN, target(GUEST_MP, number))
