@@ -51,7 +51,7 @@ def hypervisor(profile: Profile = Profile.RELEASE) -> Path:
 
 @cache
 def guest(name: str, profile: Profile = Profile.RELEASE) -> Path:
-    """The ELF file of a guest."""
+    """The ELF file of a guest of `hypervisor/guests`."""
     return _build(find_image(name), profile)
 
 
