@@ -122,6 +122,7 @@ class Cursor:
     seen_root: bool = False
 
 
+@no_inline
 def number_at(data: Slice[u8], position: u64) -> u32:
     """The big-endian number there; traps when it does not lie in `data`."""
     return _word_at(address_of(data[position : position + WORD_SIZE][0]))
