@@ -5,7 +5,7 @@ from pathlib import Path
 
 from compiler.driver.paths import ROOT
 from tests.boot.linux.archive import OLD_BINARY, archive
-from tests.boot.machine import partition
+from tests.boot.machine import guest
 from tests.tools import debian_tool
 
 MANIFEST = Path(__file__).parent / "manifest.dts"
@@ -18,7 +18,7 @@ def hypervisor_ramdisk(kernel: bytes, ramdisk: bytes) -> bytes:
     """The archive that the hypervisor starts Linux from."""
     files = {"manifest.dtb": _tree(MANIFEST), "vmlinuz": kernel, "initrd.img": ramdisk}
     for name in PARTITIONS:
-        files[f"{name}.bin"] = partition(name).with_suffix(".bin").read_bytes()
+        files[f"{name}.bin"] = guest(name).with_suffix(".bin").read_bytes()
         files[f"{name}.dtb"] = _tree(PARTITION_MANIFESTS / f"{name}.dts")
     return archive(files, OLD_BINARY)
 
