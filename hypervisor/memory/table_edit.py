@@ -17,7 +17,7 @@ How entries change (DDI 0487, D8.14 and D8.16.1):
 
 from __future__ import annotations
 
-from compiler.language import PhysAddr, VirtAddr, dmb, dsb, isb, static_assert, struct, u64
+from compiler.language import PhysAddr, VirtAddr, dmb, dsb, isb, static_assert, struct, u64, wrapping_add
 from hypervisor.memory import pages, tlb
 from hypervisor.memory.address_space import (
     ADDRESS_MASK,
@@ -230,7 +230,8 @@ def _divided(leaf: u64, level: u64, tables: PageList) -> PhysAddr:
         size = block_size(level + 1)
         value = leaf | page_bit(level + 1)
         for index in range(ENTRY_COUNT):
-            table.entries[index] = value + index * size
+            table.entries[index] = value
+            value = wrapping_add(value, size)
     return page
 
 
@@ -278,7 +279,7 @@ def _is_uniform(table: PageTable, level: u64, changed: u64) -> bool:
     for entry in table.entries:
         if entry != expected:
             return False
-        expected += step
+        expected = wrapping_add(expected, step)
     return True
 
 
