@@ -261,7 +261,8 @@ def _divided(leaf: u64, level: u64, tables: PageList) -> PhysAddr:
         size = block_size(level + 1)
         value = leaf | page_bit(level + 1)
         for index in range(ENTRY_COUNT):
-            table.entries[index] = value + index * size
+            table.entries[index] = value
+            value = wrapping_add(value, size)
     return page
 
 
@@ -309,7 +310,7 @@ def _is_uniform(table: PageTable, level: u64, changed: u64) -> bool:
     for entry in table.entries:
         if entry != expected:
             return False
-        expected += step
+        expected = wrapping_add(expected, step)
     return True
 
 
