@@ -148,7 +148,7 @@ def _step(table: Slice[u8], cursor: Cursor) -> None:
     elif code == LINE_ADD_32:
         cursor.position = operand + 4
         cursor.line = add_signed(cursor.line, truncate(i32, little_endian(table, operand, 4)))
-    elif code == CHANGE_FILE or code == CHANGE_FILE_SHORT:
+    elif code == CHANGE_FILE or code == CHANGE_FILE_SHORT:  # noqa: SIM109 - the dialect has no `in`
         file_size: u64 = 2 if code == CHANGE_FILE else 1
         cursor.position = operand + file_size * 3
         cursor.saved_file = cursor.file
