@@ -12,6 +12,7 @@ from compiler.language import (
     Ptr,
     Slice,
     VirtAddr,
+    cold,
     cpu_index,
     export,
     extern,
@@ -46,6 +47,7 @@ def stop_machine(_status: u64) -> NoReturn:
     unreachable()
 
 
+@cold
 @export("report_exception")
 def report_exception(frame: PanicFrame) -> NoReturn:
     """Print what is known and stop; the vectors call it with the registers stored."""
@@ -95,6 +97,7 @@ def is_stack_guard(address: u64) -> bool:
     return STACKS_START.address().raw <= address < STACKS_END.address().raw
 
 
+@cold
 def print_location(prefix: str, address: VirtAddr) -> None:
     """A line with an address and the function, file and line it belongs to."""
     buffer = TextBuffer()
@@ -106,6 +109,7 @@ def print_location(prefix: str, address: VirtAddr) -> None:
     console_write(buffer.written())
 
 
+@cold
 def print_registers(frame: PanicFrame) -> None:
     """All general registers, four in a line, and what the exception left."""
     for row in range(0, 28, 4):
@@ -129,6 +133,7 @@ def print_row(first: u64, values: Slice[u64]) -> None:
     console_write(buffer.written())
 
 
+@cold
 def print_backtrace(frame: PanicFrame) -> None:
     """Callers, innermost first, from the chain of frame records (AAPCS64, 6.4.6)."""
     log_unlocked("  backtrace")

@@ -169,10 +169,8 @@ def _disjoint(functions: Sequence[Symbol]) -> list[Symbol]:
 
 def can_be_reported(word: int) -> bool:
     """Whether an instruction can trap, call or be where an exception points to (DDI 0487, C4.1)."""
-    if word >> 25 & 0b0101 == 0b0100:
-        return True  # loads and stores
     if word >> 26 & 0b111 != 0b101:
-        return False  # data processing
+        return False  # data processing, loads and stores
     is_compare_branch = word >> 25 & 0b0111111 in (0b011010, 0b011011)
     is_plain_branch = word >> 26 == 0b000101 or word >> 25 == 0b0101010 or is_compare_branch
     return not is_plain_branch and word & 0xFFFF_F01F != 0xD503_201F  # hints

@@ -146,7 +146,11 @@ class _Module:
         if function.no_inline and "noinline" not in parts:
             parts.append("noinline")
         if function.no_return:
-            parts += ["noreturn", "cold"]
+            parts.append("noreturn")
+        if function.no_return or function.cold:
+            parts.append("cold")
+        if function.cold:
+            parts += [part for part in ("optsize", "minsize") if part not in parts]
         if function.no_builtins:
             parts.append('"no-builtins"')
         return self._group(" ".join(parts))
