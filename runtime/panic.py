@@ -82,14 +82,13 @@ def print_reason(frame: PanicFrame) -> None:
 
 
 def print_failed_check(frame: PanicFrame) -> None:
-    """The words of the check whose BRK was executed, and its place in the source."""
+    """The words of the check whose BRK was executed; its place in the source is that of the program counter."""
     number = truncate(u16, frame.syndrome)
     check = trap_table.find_check(trap_table.TABLE.address(), number)
     if check is None:
         log_unlocked(f"PANIC on CPU {cpu_index()}: brk {number:#x}")
     else:
-        log_unlocked(f"PANIC on CPU {cpu_index()}: {check.message}")
-        log_unlocked(f"  in {check.file}:{check.line}")
+        log_unlocked(f"PANIC on CPU {cpu_index()}: {check}")
 
 
 def is_stack_guard(address: u64) -> bool:
