@@ -6,7 +6,7 @@ What changes otherwise is in its vCPUs and, of FF-A, in `ffa/endpoint.py`.
 
 from __future__ import annotations
 
-from compiler.language import Array, Distinct, EnumU8, array, static, string_at, struct, u8, u16, u32, u64
+from compiler.language import Array, Distinct, EnumU8, array, no_inline, static, string_at, struct, u8, u16, u32, u64
 from hypervisor.memory.address_space import AddressSpace
 
 PARTITION_COUNT_MAX = 16
@@ -65,6 +65,7 @@ def find_partition(id: PartitionId) -> Partition | None:
     return None
 
 
+@no_inline
 def name_of(partition: Partition) -> str:
     """What the manifest calls it."""
     return string_at(partition.name[0 : partition.name_size])
