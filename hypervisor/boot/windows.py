@@ -6,7 +6,7 @@ Mapped read-write where the linear map has it, by blocks of 2 MiB wherever the h
 
 from __future__ import annotations
 
-from compiler.language import Array, PhysAddr, VirtAddr, array, static, struct, u64
+from compiler.language import Array, PhysAddr, VirtAddr, array, cold, static, struct, u64
 from hypervisor.arch.aarch64.boot import IMAGE_END, IMAGE_START
 from hypervisor.boot.board import Range
 from hypervisor.boot.refusal import refuse
@@ -31,6 +31,7 @@ class Windows:
 WINDOWS: Windows = static(Windows())
 
 
+@cold
 def open_window(start: PhysAddr, size_bytes: u64) -> VirtAddr:
     """Let the hypervisor read and write memory; its own address of it."""
     address = start.raw

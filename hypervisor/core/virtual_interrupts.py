@@ -71,6 +71,10 @@ class VirtualInterrupts:
         self.enabled = self.enabled | bit if is_enabled else self.enabled & ~bit
         self.fast = self.fast | bit if line == Line.FIQ else self.fast & ~bit
 
+    def is_enabled(self, interrupt: VirtualInterrupt) -> bool:
+        """Whether an interrupt may be seen."""
+        return self.enabled >> u64(interrupt.value) & 1 != 0
+
     def has_pending(self) -> bool:
         """Whether an enabled interrupt is in the queue."""
         return self.pending & self.enabled != 0

@@ -127,6 +127,16 @@ def test_el0_finds_interrupts_as_results() -> None:
     assert machine.call(WAIT)[0] == WAIT
     service = machine.vcpu(SERVICE)
     service.interrupts.posted = 1 << IPI
+    service.attention |= INTERRUPT_PENDING
     assert machine.call(RUN, target(SERVICE)) == (Function.INTERRUPT.value, 0, IPI, 0, 0, 0, 0, 0)
     assert service.context.configuration == 0
     assert machine.state(OTHER) is VcpuState.WAITING
+
+
+def test_a_guest_that_enables_the_interrupt_late_has_not_missed_it() -> None:
+    machine = machine_of(PRIMARY)
+    machine.endpoint(GUEST).framework_notifications = 1 << 32
+    machine.call(RUN, target(GUEST))
+    assert lines(machine) == 0
+    machine.call(ENABLE, VirtualInterrupt.NOTIFICATION.value, 1, IRQ)
+    assert lines(machine) == VI
