@@ -10,7 +10,6 @@ from compiler.language import (
     Ptr,
     Slice,
     Value,
-    cold,
     i8,
     i32,
     i64,
@@ -83,7 +82,6 @@ def little_endian(table: Slice[u8], offset: u64, size: u64) -> u64:
     return value
 
 
-@cold
 def put_location(buffer: TextBuffer, table: Slice[u8], instruction: u64) -> None:
     """Append function, file and line of an instruction, each after a space; nothing where the table does not tell."""
     location = locate(table, instruction)
@@ -152,7 +150,7 @@ def _step(table: Slice[u8], cursor: Cursor) -> None:
     elif code == LINE_ADD_32:
         cursor.position = operand + 4
         cursor.line = add_signed(cursor.line, truncate(i32, little_endian(table, operand, 4)))
-    elif code in (CHANGE_FILE, CHANGE_FILE_SHORT):
+    elif code == CHANGE_FILE or code == CHANGE_FILE_SHORT:  # noqa: SIM109 - the dialect has no `in`
         file_size: u64 = 2 if code == CHANGE_FILE else 1
         cursor.position = operand + file_size * 3
         cursor.saved_file = cursor.file
@@ -171,7 +169,6 @@ def add_signed(line: u64, change: i64) -> u64:
     return u64(i64(line) + change)
 
 
-@cold
 def put_text(buffer: TextBuffer, table: Slice[u8], text: u64) -> None:
     """Append a text of the table, its words spelt out."""
     words = HEADER_SIZE + FUNCTION_SIZE * little_endian(table, 4, 4) + FILE_SIZE * little_endian(table, 8, 4)
