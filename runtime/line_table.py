@@ -14,6 +14,7 @@ from compiler.language import (
     i32,
     i64,
     linker_symbol,
+    no_inline,
     slice_of,
     struct,
     truncate,
@@ -72,6 +73,7 @@ def own_table() -> Slice[u8]:
     return slice_of(Ptr[u8].at(TABLE_START.address()), TABLE_END.address() - TABLE_START.address())
 
 
+@no_inline
 def little_endian(table: Slice[u8], offset: u64, size: u64) -> u64:
     """The number of `size` bytes at `offset`."""
     value: u64 = 0
