@@ -1,28 +1,22 @@
-"""The hypervisor's image, from the first line of dialect code to the end of the run: read it top to bottom.
+"""The hypervisor's image, from the first line of dialect code to the first instruction of the primary.
 
 Start-up assembly (`arch/aarch64/entry.py`) calls `image_main` on the boot CPU and `secondary_main` on the others, each
-on its own stack with the MMU on.
+on its own stack with the MMU on. From then on the CPU comes back to EL2 through the vectors only.
 """
 
 from __future__ import annotations
 
 from typing import NoReturn
 
-from compiler.language import cpu_index, export, panic, u64
-from hypervisor.arch.aarch64 import boot, cpu, entry, exceptions, pointer_keys
+from compiler.language import export, u64
+from hypervisor import dispatch
+from hypervisor.arch.aarch64 import boot, cpu, entry, exceptions, pointer_keys, switch
 from hypervisor.arch.aarch64.cpu import PartitionMode
 from hypervisor.arch.aarch64.entropy import random_number
-from hypervisor.core import loader
-from hypervisor.core.cpu import CPU_COUNT_MAX, online_count
-from hypervisor.core.idle import allow_start, run_idle
-from hypervisor.core.partition import PARTITIONS, count_in_state, name_of, total_counts
-from hypervisor.core.vcpu import VcpuState
-from hypervisor.ffa import dispatch
+from hypervisor.boot import loader
+from hypervisor.firmware import cpu_entry, firmware
 from hypervisor.memory.linear_map import LINEAR_MAP
-from hypervisor.memory.pages import POOL, MapError
-from hypervisor.partitions.listing import PARTITION_COUNT
 from hypervisor.platform import PLATFORM
-from hypervisor.power import stop_machine
 from runtime import memory_functions
 from runtime import panic as panic_report
 from runtime.console import log
@@ -39,47 +33,24 @@ ENTRY_POINTS = (
 )
 """What is reached by name only: by the firmware, the vectors and the compiler."""
 
-STATUS_SUCCESS = 0
-STATUS_PARTITION_ABORTED = 1
-
 
 @export("image_main")
-def image_main(linear_map_offset: u64) -> NoReturn:
-    """The boot CPU: prepare the image, load the partitions, start the other CPUs, run."""
+def image_main(linear_map_offset: u64, device_tree: u64) -> NoReturn:
+    """The boot CPU: prepare the image, load the partitions, run the primary."""
     boot.prepare(linear_map_offset)
     pointer_keys.enable()
     set_guard(random_number())
+    firmware.probe()
     log(f"Tantalum hypervisor on {PLATFORM.name}: {mode_name()}, at {LINEAR_MAP.offset + PLATFORM.image_base.raw:#x}")
-    error = loader.load_all()
-    if isinstance(error, MapError):
-        panic("not enough memory to load the partitions")
-    for partition in PARTITIONS:
-        log(f"partition {name_of(partition)}: loaded, ID {partition.id.raw:#06x}")
-    boot.start_secondaries()
-    log(f"{online_count()} of at most {CPU_COUNT_MAX} CPUs online, {POOL.free_count} pages free")
-    allow_start()
-    run_idle()
+    switch.enter(loader.load_all(device_tree))
 
 
 @export("secondary_main")
 def secondary_main() -> NoReturn:
-    """Every other CPU: set up, report, run."""
-    boot.prepare_cpu()
+    """Every other CPU, started by a call of the primary that prepared its vCPU of this CPU."""
+    cpu.configure()
     pointer_keys.enable()
-    log(f"CPU {cpu_index()} online")
-    boot.announce()
-    run_idle()
-
-
-@export("end_run")
-def end_run() -> NoReturn:
-    """Print what happened; the status tells whether all partitions are still there."""
-    aborted_count = count_in_state(VcpuState.ABORTED)
-    counts = total_counts()
-    log(f"{counts.calls} FF-A calls, {counts.errors} of them answered with an error")
-    log(f"{counts.requests} direct requests, {counts.responses} direct responses")
-    log(f"{PARTITION_COUNT - aborted_count} of {PARTITION_COUNT} partitions wait for messages, {aborted_count} aborted")
-    stop_machine(STATUS_SUCCESS if aborted_count == 0 else STATUS_PARTITION_ABORTED)
+    cpu_entry.enter_primary()
 
 
 def mode_name() -> str:

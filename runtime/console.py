@@ -27,6 +27,17 @@ def log(message: Format) -> None:
         console_write(utf8("\n"))
 
 
+@no_inline
+def log_text(prefix: Format, text: Slice[u8]) -> None:
+    """Print a line: a short message, and bytes of any number behind it."""
+    buffer = TextBuffer()
+    render(buffer, prefix)
+    with CONSOLE_LOCK:
+        console_write(buffer.written())
+        console_write(text)
+        console_write(utf8("\n"))
+
+
 def log_unlocked(message: Format) -> None:
     """Print a line without waiting for anybody: for reports of what cannot go on."""
     buffer = TextBuffer()

@@ -7,7 +7,8 @@ word is the address of a pointer, an odd word a bitmap of the 63 words after the
 
 from __future__ import annotations
 
-from compiler.language import Ptr, VirtAddr, linker_symbol, no_builtins, u64, wrapping_add
+from compiler.language import Ptr, VirtAddr, linker_symbol, u64, wrapping_add
+from runtime import bulk
 
 BSS_START = linker_symbol("__bss_start")
 BSS_END = linker_symbol("__bss_end")
@@ -17,13 +18,9 @@ WORD_SIZE = 8
 BITMAP_BITS = 63
 
 
-@no_builtins
 def zero_bss() -> None:
     """Zero the data that the image file does not carry."""
-    word = Ptr[u64].at(BSS_START.address())
-    while word.address < BSS_END.address():
-        word.value = 0
-        word = word.offset(1)
+    bulk.zero(BSS_START.address(), BSS_END.address() - BSS_START.address())
 
 
 def relocate(displacement: u64) -> None:

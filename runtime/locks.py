@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from compiler.language import Atomic, Ordering, lock_rank, spin_hint, struct, u32
 
+TX_BUFFER_RANK = 2
+RX_BUFFER_RANK = 4
 ADDRESS_SPACE_RANK = 8
 PAGE_POOL_RANK = 10
 IDENTIFIERS_RANK = 12

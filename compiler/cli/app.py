@@ -18,6 +18,7 @@ from compiler.cli.clean import clean
 from compiler.cli.compile import compile_program
 from compiler.cli.doctor import doctor
 from compiler.cli.explain import explain
+from compiler.cli.image import image
 from compiler.cli.list import list_all
 from compiler.cli.run import run_image
 from compiler.cli.test import test
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.command()(build)
 app.command("run")(run_image)
 app.command("compile")(compile_program)
+app.command()(image)
 app.command()(asm)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test)
 app.command()(bench)

@@ -76,6 +76,9 @@ GUESTS = (
     guest_image("faults", ("faults",), "EL1", "a primary that provokes faults"),
     guest_image("faulty_el0", ("faulty",), "EL0", "a partition that faults"),
     guest_image("faulty_el1", ("faulty",), "EL1", "a partition that faults"),
+    guest_image("measure", ("measure",), "EL1", "a primary that `bench ffa` counts calls of"),
+    guest_image("idle_primary", ("idle_primary",), "EL1", "a primary that switches off at once"),
+    guest_image("receiver_el1", ("receiver",), "EL1", "a service that takes indirect messages"),
     guest_image("stress", ("stress", "system_secrets_el1"), "EL1", "a primary that sends 100,000 messages", 8),
     guest_image("keeper_el0", ("keeper", "system_secrets_el0"), "EL0", "a service with secrets"),
     guest_image("keeper_el1", ("keeper", "system_secrets_el1"), "EL1", "a service with secrets"),
@@ -89,12 +92,11 @@ def all_images(root: Path) -> tuple[Image, ...]:
     partitions = _partition_names(root)
     hypervisor = Image(
         name="hypervisor",
-        description="the hypervisor, with its EL0 partitions inside",
+        description="the hypervisor of the normal world",
         level="NS-EL2",
         entry_modules=("hypervisor.main",),
         linker_script=Path("linker_scripts", "hypervisor.ld"),
         relocatable=True,
-        partitions=partitions,
         other_stacks=((PANIC_ENTRY, "PANIC_STACK_SIZE"),),
     )
     measure = replace(

@@ -15,7 +15,6 @@ from compiler.driver.errors import ToolError, did_you_mean
 PLATFORMS_FOLDER = Path("hypervisor", "platform")
 PAGE_SIZE_BYTES = 0x1000
 DISTRIBUTOR_ALIGNMENT = 0x1_0000
-IMAGE_ALIGNMENT = 0x20_0000  # of the arm64 boot protocol; images are mapped by blocks of this size
 ADDRESS_END = 1 << 48
 
 
@@ -92,7 +91,7 @@ _KEYS = (
         "a size of whole pages, at least 1 MiB",
         _is_integer(1 << 20, ADDRESS_END, 4096),
     ),
-    _Key("memory", "image_base", "a 2 MiB-aligned address below 2^48", _is_integer(0, ADDRESS_END, IMAGE_ALIGNMENT)),
+    _Key("memory", "image_base", "a page-aligned address below 2^48", _page_aligned),
     _Key("console", "pl011_base", "a page-aligned address below 2^48", _page_aligned),
     _Key("console", "clock_hz", "a frequency from 1 kHz to 1 GHz", _is_integer(1_000, 1_000_000_000)),
     _Key("interrupts", "distributor_base", "a 64 KiB-aligned address below 2^48", _gic_frame),

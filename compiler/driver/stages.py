@@ -224,7 +224,7 @@ def target_options(profile: Profile) -> "TargetOptions":
     """Return how images are compiled. Memory may be accessed while the MMU is off, hence no unaligned access."""
     from compiler.lower import Optimisation, TargetOptions
 
-    optimisation = Optimisation.SPEED if profile is Profile.RELEASE else Optimisation.DEBUG
+    optimisation = Optimisation.SIZE if profile is Profile.RELEASE else Optimisation.DEBUG
     return TargetOptions(optimisation, pac=True, bti=True, stack_protector=True, strict_align=True)
 
 

@@ -263,8 +263,8 @@ class _Analysis:
         return self._code(address) is not None
 
     def may_switch_stack(self, name: str) -> bool:
-        """Whether the function is declared to replace SP."""
-        return name in self._switches
+        """Whether the function, or the one that the place is in, is declared to replace SP."""
+        return name.partition("+")[0] in self._switches
 
     def _name(self, address: int) -> str:
         return self._image.place(address) or f"{address:#x}"

@@ -36,10 +36,11 @@ from hypervisor.boot.problems import (
     next_child,
     next_step,
     open_file,
+    render_problem,
 )
 from hypervisor.boot.properties import (
+    ADDRESS_MAX,
     PAGE_SIZE,
-    U64_MAX,
     VALUES,
     Property,
     cell_of,
@@ -58,6 +59,7 @@ from hypervisor.boot.properties import (
 from hypervisor.boot.texts import begins_with, round_up
 from hypervisor.ffa.protocol import VERSION_1_2
 from runtime.console import log
+from runtime.text import TextBuffer
 
 INITRD = "initrd"
 MANIFEST_FILE = "manifest.dtb"
@@ -71,20 +73,25 @@ _NODE = [texts("compatible"), flag("ffa_tee_enabled")]
 NODE_ROWS: Array[Property] = constant(_NODE)
 TEE_ENABLED = index_of(_NODE, "ffa_tee_enabled")
 
-_PARTITION = [
+_ANY = [
     text("debug_name", most=NAME_SIZE_MAX, is_required=True),
-    flag("is_ffa_partition"),
-    flag("hyp_loaded"),
-    number("vcpu_count", least=1, most=VCPU_COUNT_MAX),
-    number("mem_size", most=U64_MAX),
-    number("exception-level", most=U64_MAX),
-    number("boot_address", most=U64_MAX),
     text("kernel_filename"),
     text("ramdisk_filename"),
-    text("fdt_filename"),
+    number("boot_address", most=ADDRESS_MAX),
     cells("smc_whitelist", most=SMC_COUNT_MAX),
     flag("smc_whitelist_permissive"),
 ]
+_PARTITION = [
+    *_ANY,
+    flag("is_ffa_partition"),
+    flag("hyp_loaded"),
+    number("vcpu_count", least=1, most=VCPU_COUNT_MAX),
+    number("mem_size", least=PAGE_SIZE, most=ADDRESS_MAX),
+    number("exception-level"),
+    text("fdt_filename"),
+]
+PRIMARY_ROW_COUNT = len(_ANY)
+"""How many rows from the first one matter for the primary."""
 PARTITION_ROWS: Array[Property] = constant(_PARTITION)
 DEBUG_NAME = index_of(_PARTITION, "debug_name")
 IS_FFA = index_of(_PARTITION, "is_ffa_partition")
@@ -121,6 +128,14 @@ def read_manifest(archive: Slice[u8], manifest: Manifest) -> Rule | None:
             if error is not None:
                 return error
     return None
+
+
+def read_or_explain(archive: Slice[u8], manifest: Manifest, message: TextBuffer) -> bool:
+    """`read_manifest` for tools: when it is False, `message` says why."""
+    rule = read_manifest(archive, manifest)
+    if rule is not None:
+        render_problem(message, rule)
+    return rule is None
 
 
 def report_warnings(manifest: Manifest) -> None:
@@ -232,7 +247,8 @@ def _read_partition(archive: Slice[u8], tree: Fdt, at: Cursor, start: u64, id: u
     plan = manifest.partitions[id - 1]
     if plan.is_present:
         return fail(Rule.PARTITION_TWICE, "")
-    step = read_properties(tree, at, PARTITION_ROWS)
+    row_count = PRIMARY_ROW_COUNT if id == PRIMARY_NUMBER else len(PARTITION_ROWS)
+    step = read_properties(tree, at, PARTITION_ROWS[0:row_count])
     if isinstance(step, Rule):
         return step
     plan.is_present = True

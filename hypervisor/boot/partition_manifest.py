@@ -21,8 +21,8 @@ from hypervisor.boot.plan import (
 )
 from hypervisor.boot.problems import PROBLEM, Rule, fail, fail_text, next_child, next_step
 from hypervisor.boot.properties import (
+    ADDRESS_MAX,
     U16_MAX,
-    U64_MAX,
     VALUES,
     Property,
     cell_of,
@@ -58,10 +58,10 @@ _ROOT = [
     cells("uuid", most=SERVICE_COUNT_MAX, entry_cells=UUID_WORD_COUNT),
     cells("messaging-method", most=SERVICE_COUNT_MAX),
     number("execution-ctx-count", least=1, most=U16_MAX, is_required=True),
-    number("exception-level", most=U64_MAX, is_required=True),
+    number("exception-level", is_required=True),
     number("execution-state", most=0),
-    number("load-address", most=U64_MAX),
-    number("entrypoint-offset", most=U64_MAX),
+    number("load-address", most=ADDRESS_MAX),
+    number("entrypoint-offset", most=ADDRESS_MAX),
     number("xlat-granule", most=0),
     number("boot-order", most=U16_MAX, default=BOOT_ORDER_DEFAULT),
     number("gp-register-num", most=3),
@@ -135,9 +135,10 @@ def read_partition_manifest(tree: Fdt, plan: PartitionPlan, manifest: Manifest) 
 
 def _take_root(tree: Fdt, plan: PartitionPlan, manifest: Manifest) -> Rule | None:
     """The properties of the root, but services."""
-    error = check_texts(tree, "compatible", COMPATIBLE, BINDING)
-    if error is not None and check_texts(tree, "compatible", COMPATIBLE, BINDING_1_1) is not None:
-        return error
+    if check_texts(tree, "compatible", COMPATIBLE, BINDING_1_1) is not None:
+        error = check_texts(tree, "compatible", COMPATIBLE, BINDING)
+        if error is not None:
+            return error
     values = VALUES.numbers
     level = values[LEVEL]
     if level != LEVEL_EL1 and level != LEVEL_EL0:

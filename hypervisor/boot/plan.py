@@ -11,7 +11,7 @@ from compiler.language import Array, EnumU8, Slice, array, struct, u8, u16, u32,
 from hypervisor.boot.cpio import File
 
 PARTITION_COUNT_MAX = 16
-NAME_SIZE_MAX = 32
+NAME_SIZE_MAX = 63
 SERVICE_COUNT_MAX = 4
 SMC_COUNT_MAX = 32
 MEMORY_REGION_COUNT_MAX = 8

@@ -25,7 +25,18 @@ from compiler.language import (
     u64,
     utf8,
 )
-from hypervisor.boot.fdt import DEPTH_MAX, VERSION_AT, Cursor, Fdt, FdtError, Step, advance, number_at, open_tree
+from hypervisor.boot.fdt import (
+    COMPATIBLE_VERSION_AT,
+    DEPTH_MAX,
+    VERSION_AT,
+    Cursor,
+    Fdt,
+    FdtError,
+    Step,
+    advance,
+    number_at,
+    open_tree,
+)
 from runtime.console import log
 from runtime.text import SPACE, TextBuffer
 
@@ -81,32 +92,30 @@ class Rule(ErrorEnum):
     FILE_EMPTY = -32
     FILE_LARGE = -33
     NOT_PAGES = -34
-    ZERO = -35
-    LEVEL = -36
-    LEVELS_DIFFER = -37
-    ONE_VCPU = -38
-    UUID_NIL = -39
-    UUID_TWICE = -40
-    UUID_TEXT = -41
-    METHOD_BITS = -42
-    METHOD_VERSION = -43
-    METHOD_COUNT = -44
-    SERVICES_TWICE = -45
-    NOT_UNIQUE = -46
-    ONE_OF_TWO = -47
-    ATTRIBUTES = -48
-    OVERLAP = -49
-    TOO_FAR = -50
-    MISSING_TEXT = -51
-    ENTRYPOINT = -52
+    LEVEL = -35
+    LEVELS_DIFFER = -36
+    ONE_VCPU = -37
+    UUID_NIL = -38
+    UUID_TWICE = -39
+    UUID_TEXT = -40
+    METHOD_BITS = -41
+    METHOD_VERSION = -42
+    METHOD_COUNT = -43
+    SERVICES_TWICE = -44
+    NOT_UNIQUE = -45
+    ONE_OF_TWO = -46
+    ATTRIBUTES = -47
+    OVERLAP = -48
+    MISSING_TEXT = -49
+    ENTRYPOINT = -50
 
 
 _TEXTS = {
     Rule.TREE_TRUNCATED: "ends early, at offset %x%r",
     Rule.TREE_MAGIC: "begins with %x, not with 0xd00dfeed of a device tree%r",
-    Rule.TREE_VERSION: "is a tree of version %d, not 17%r",
-    Rule.TREE_BLOCKS: "has a block at %x that is misaligned or outside the file%r",
-    Rule.TREE_TOKEN: "has no token before offset %x%r",
+    Rule.TREE_VERSION: "has version %d, compatible with %e; needed is 17, compatible with 16 or 17%r",
+    Rule.TREE_BLOCKS: "has a block that is misaligned or outside its %d bytes%r",
+    Rule.TREE_TOKEN: "has an unknown token before offset %x%r",
     Rule.TREE_NAME: "has a name without end before offset %x%r",
     Rule.TREE_VALUE: "has a value without end before offset %x%r",
     Rule.TREE_NESTING: "has nodes that are not nested before offset %x%r",
@@ -123,12 +132,12 @@ _TEXTS = {
     Rule.OUT_OF_RANGE: "is %x; give %y to %z",
     Rule.ONLY: "is %x; give %y",
     Rule.NOT_FLAG: "has a value of %d bytes; a flag has none, write its name alone",
-    Rule.NOT_TEXT: "is no text of %d bytes; write one in quotes",
+    Rule.NOT_TEXT: "has %d bytes that are no text; write one in quotes",
     Rule.TEXT_LONG: "has %d characters; shorten it to %e",
     Rule.NOT_CELLS: "has %d bytes; give a multiple of %e",
     Rule.TOO_MANY: "has %d entries; give at most %e",
     Rule.WRONG_TEXT: "is %s; it has to name %w",
-    Rule.PARTITION_NUMBER: "is not one of vm1 to vm16; number partitions so",
+    Rule.PARTITION_NUMBER: "is none of vm1 to vm16; number partitions so",
     Rule.PARTITION_GAP: "has vm%d but no vm%e; number partitions without gaps",
     Rule.PARTITION_TWICE: "is there twice; keep one",
     Rule.NOT_LOADED_HERE: "is missing; add it, as partitions are loaded from the initrd",
@@ -136,7 +145,6 @@ _TEXTS = {
     Rule.FILE_EMPTY: "is %s, a file of no bytes; pack the right one",
     Rule.FILE_LARGE: "is %s of %x bytes, but mem_size leaves %y; raise mem_size to %z",
     Rule.NOT_PAGES: "is %x, not a multiple of 4096; round it up to %y",
-    Rule.ZERO: "is 0; give at least %y",
     Rule.LEVEL: "is %d; give 0 for EL1 or 6 for EL0",
     Rule.LEVELS_DIFFER: "is %d, but %e in manifest.dtb; make them equal",
     Rule.ONE_VCPU: "is %d, but partitions at EL0 have one vCPU; give 1",
@@ -153,7 +161,6 @@ _TEXTS = {
     Rule.OVERLAP: "begins a region at %x that overlaps one of vm%e at %z; move it",
     Rule.MISSING_TEXT: "is missing; let it name %w",
     Rule.ENTRYPOINT: "is %x; give a multiple of 4 below the image's size %y",
-    Rule.TOO_FAR: "is %x, with pages-count beyond the address space; lower it",
 }
 static_assert(sorted(-rule.value for rule in Rule) == list(range(1, len(_TEXTS) + 1)), "each rule has a text")
 static_assert(
@@ -222,13 +229,15 @@ def fail_tree(error: FdtError, position: u64) -> Rule:
     """A tree is damaged; its nodes are no help then."""
     PROBLEM.depth = 0
     found = position
+    limit: u64 = DEPTH_MAX
     if error == FdtError.BAD_MAGIC:
         found = number_at(utf8(PROBLEM.tree), 0)
     elif error == FdtError.BAD_VERSION:
         found = number_at(utf8(PROBLEM.tree), VERSION_AT)
+        limit = number_at(utf8(PROBLEM.tree), COMPATIBLE_VERSION_AT)
     rule = Rule.decode(error.value)
     assert rule is not None and error.value >= FdtError.TOO_DEEP.value, "an error of editing"
-    return fail(rule, "", found, DEPTH_MAX)
+    return fail(rule, "", found, limit)
 
 
 def next_step(tree: Fdt, at: Cursor) -> Step | Rule:

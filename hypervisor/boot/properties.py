@@ -6,16 +6,18 @@ bytes whatever their range, as bindings leave it open.
 
 from __future__ import annotations
 
-from compiler.language import Array, EnumU8, Slice, array, checked_add, static, string_at, struct, u8, u32, u64
+from compiler.language import Array, EnumU8, Slice, array, static, string_at, struct, u8, u32, u64
 from hypervisor.boot.fdt import WORD_SIZE, Cursor, Fdt, FdtError, Step, number_at, number_of, text_is, value_is
 from hypervisor.boot.problems import PATH_COUNT_MAX, PROBLEM, Rule, fail, fail_wanted, next_step
+from hypervisor.boot.texts import round_up
 
 ROW_COUNT_MAX = 32
 PAGE_SIZE = 4096
 NUL = 0
 U16_MAX = 0xFFFF
 U32_MAX = 0xFFFF_FFFF
-U64_MAX = 0xFFFF_FFFF_FFFF_FFFF
+ADDRESS_MAX = 0xFFFF_FFFF_FFFF
+"""48 bits; larger numbers are no addresses or sizes."""
 
 
 class Kind(EnumU8):
@@ -178,11 +180,10 @@ def check_texts(tree: Fdt, name: str, index: u64, wanted: str) -> Rule | None:
 
 
 def check_pages(name: str, value: u64) -> Rule | None:
-    """Whether a size or address is a whole number of pages."""
+    """Whether a size or address, which is at most ADDRESS_MAX, is a whole number of pages."""
     if value % PAGE_SIZE == 0:
         return None
-    rounded = checked_add(value, PAGE_SIZE - value % PAGE_SIZE)
-    return fail(Rule.NOT_PAGES, name, value, value - value % PAGE_SIZE if rounded is None else rounded)
+    return fail(Rule.NOT_PAGES, name, value, round_up(value, PAGE_SIZE))
 
 
 def text_of(tree: Fdt, index: u64) -> Slice[u8]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.language import Array, checked_add, constant, u8, u32, u64
+from compiler.language import Array, constant, u8, u32, u64
 from hypervisor.boot.fdt import Cursor, Fdt, Step
 from hypervisor.boot.plan import (
     DEVICE_REGION_COUNT_MAX,
@@ -15,8 +15,8 @@ from hypervisor.boot.plan import (
 )
 from hypervisor.boot.problems import PROBLEM, Rule, fail, fail_wanted, next_child
 from hypervisor.boot.properties import (
+    ADDRESS_MAX,
     PAGE_SIZE,
-    U64_MAX,
     VALUES,
     Property,
     cell_of,
@@ -41,8 +41,8 @@ DEVICE_BINDING = "arm,ffa-manifest-device-regions"
 BINDING_ROWS: Array[Property] = constant([texts("compatible")])
 
 _REGION = [
-    number("base-address", most=U64_MAX),
-    number("load-address-relative-offset", most=U64_MAX),
+    number("base-address", most=ADDRESS_MAX),
+    number("load-address-relative-offset", most=ADDRESS_MAX),
     number("pages-count", least=1, is_required=True),
     number("attributes", is_required=True),
     cells("interrupts", most=INTERRUPT_COUNT_MAX, entry_cells=2),
@@ -123,11 +123,9 @@ def _check_region(base: u64, is_relative: bool, is_device: bool, manifest: Manif
     error = check_pages(name, base)
     if error is not None:
         return error
-    end = checked_add(base, VALUES.numbers[PAGE_COUNT] * PAGE_SIZE)
-    if end is None:
-        return fail(Rule.TOO_FAR, name, base)
     if is_relative:
         return None
+    end = base + VALUES.numbers[PAGE_COUNT] * PAGE_SIZE
     for index in range(manifest.partition_count):
         plan = manifest.partitions[index]
         for number_of_region in range(plan.memory_region_count):

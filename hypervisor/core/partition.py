@@ -1,91 +1,70 @@
-"""Partitions: what they are called, what they may do, where their memory is.
+"""Partitions: what they are, what they may do, where their memory is.
 
-Everything here is set when a partition is loaded, before a second CPU runs, and only read from then on; what changes
-is in its vCPU.
+Set when a partition is loaded, before any guest runs, and only read from then on, but for what FFA_VERSION agrees on.
+What changes otherwise is in its vCPUs and, of FF-A, in `ffa/endpoint.py`.
 """
 
 from __future__ import annotations
 
-from compiler.language import (
-    Array,
-    Distinct,
-    Ptr,
-    Value,
-    address_of,
-    array,
-    offset_of,
-    static,
-    static_assert,
-    struct,
-    u16,
-    u64,
-)
-from hypervisor.core.partition_image import ImageHeader
-from hypervisor.core.statistics import Counts
-from hypervisor.core.vcpu import Vcpu, VcpuState
+from compiler.language import Array, Distinct, EnumU8, array, static, string_at, struct, u8, u16, u32, u64
 from hypervisor.memory.address_space import AddressSpace
-from hypervisor.partitions.listing import NAMES, PARTITION_COUNT
+
+PARTITION_COUNT_MAX = 16
+NAME_SIZE = 32
 
 
 class PartitionId(Distinct, base=u16):
     """FF-A endpoint ID (DEN0077, section 6): bit 15 tells the world."""
 
 
+class PartitionKind(EnumU8):
+    """Where a partition runs, and what it may do."""
+
+    PRIMARY = 0
+    """At EL1, with a vCPU on every CPU; owns the devices and the interrupts, and schedules the others."""
+    EL1 = 1
+    """A secondary guest at EL1."""
+    EL0 = 2
+    """A partition at EL0 with one vCPU."""
+
+
 @struct(align=64)
 class Partition:
-    """A partition with one vCPU, which may run on any CPU."""
+    """A partition; its vCPUs are VCPUS[first_vcpu] and the following."""
 
-    vcpu: Vcpu
     memory: AddressSpace
     id: PartitionId = PartitionId(0)
+    kind: PartitionKind = PartitionKind.PRIMARY
+    version_is_final: bool = False
+    """Whether a call other than FFA_VERSION has been made."""
+    version: u32 = 0
+    """The version of FF-A that it uses."""
     index: u64 = 0
-    image: Ptr[ImageHeader] | None = None
+    first_vcpu: u64 = 0
+    vcpu_count: u64 = 0
+    name_size: u64 = 0
+    name: Array[u8] = array(NAME_SIZE)
 
 
-static_assert(offset_of(Partition, "vcpu") == 0, "SP_EL2 points at the partition and at its vCPU alike")
+@struct
+class PartitionTable:
+    """The partitions that the manifest names, in the order of their IDs."""
 
-PARTITIONS: Array[Partition] = static(array(PARTITION_COUNT))
-
-BY_ID_COUNT = 64
-BY_ID: Array[Ptr[Partition] | None] = static(array(BY_ID_COUNT))
-"""A partition for the low bits of its ID, where the short paths look; of several with the same bits one is here."""
+    count: u64 = 0
+    partitions: Array[Partition] = array(PARTITION_COUNT_MAX)
 
 
-def enter_in_table(partition: Partition) -> None:
-    """Let the short paths find a partition."""
-    BY_ID[partition.id.raw & (BY_ID_COUNT - 1)] = address_of(partition)
+PARTITIONS: PartitionTable = static(PartitionTable())
 
 
 def find_partition(id: PartitionId) -> Partition | None:
     """The partition with that ID."""
-    for partition in PARTITIONS:
-        if partition.id == id:
-            return partition
+    for index in range(PARTITIONS.count):
+        if PARTITIONS.partitions[index].id == id:
+            return PARTITIONS.partitions[index]
     return None
 
 
-def partition_of(vcpu: Vcpu) -> Partition:
-    """The partition that a vCPU belongs to."""
-    return PARTITIONS[vcpu.partition_index]
-
-
 def name_of(partition: Partition) -> str:
-    """What the build calls it."""
-    return NAMES[partition.index]
-
-
-def total_counts() -> Value[Counts]:
-    """What all partitions did; exact when none of them runs."""
-    total = Counts()
-    for partition in PARTITIONS:
-        total.add(partition.vcpu.counts)
-    return total
-
-
-def count_in_state(state: VcpuState) -> u64:
-    """How many partitions are in a state just now."""
-    count: u64 = 0
-    for partition in PARTITIONS:
-        if partition.vcpu.state.load() == state:
-            count += 1
-    return count
+    """What the manifest calls it."""
+    return string_at(partition.name[0 : partition.name_size])

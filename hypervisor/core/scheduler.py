@@ -1,11 +1,12 @@
 """Passing a CPU from one vCPU to another.
 
-The change itself happens in the vectors, after the handler: here it is only decided.
+The change itself happens in the vectors, after the handler: here it is only decided. A handler that names a successor
+fills its reply with what that one finds in x0 to x7.
 """
 
 from __future__ import annotations
 
-from compiler.language import address_of
+from compiler.language import Ordering, address_of, cpu_index, u64
 from hypervisor.core.cpu import CPUS
 from hypervisor.core.vcpu import Vcpu, VcpuState
 
@@ -17,15 +18,22 @@ def current_vcpu() -> Vcpu:
     return current.value
 
 
+def current_cpu_index() -> u64:
+    """The number of this CPU, which is that of its vCPU of the primary too."""
+    return cpu_index()
+
+
 def pass_cpu(source: Vcpu, state: VcpuState, target: Vcpu) -> None:
     """Let `target`, which this CPU owns, run next; `source` is in `state` from the moment its registers are saved."""
     cpu = CPUS.this()
-    target.hypervisor_stack = cpu.stack_top
     source.state_when_saved = state
     source.successor = address_of(target)
     cpu.current = address_of(target)
 
 
-def leave_cpu(source: Vcpu, state: VcpuState) -> None:
-    """Let the CPU look for other work."""
-    pass_cpu(source, state, CPUS.this().idle)
+def return_to_primary(source: Vcpu, state: VcpuState) -> None:
+    """Give the CPU back to the primary's vCPU, which is blocked on it."""
+    primary = CPUS.this().primary
+    assert primary is not None, "a secondary runs before the primary"
+    primary.value.state.store(VcpuState.RUNNING, Ordering.RELAXED)
+    pass_cpu(source, state, primary.value)

@@ -8,9 +8,9 @@ the claim of the receiver, one atomic change that either succeeds or leaves ever
 from __future__ import annotations
 
 from compiler.language import Ordering, Value, address_of, struct, truncate, u16, u64
-from hypervisor.core.partition import Partition, PartitionId, find_partition, partition_of
-from hypervisor.core.scheduler import pass_cpu
-from hypervisor.core.vcpu import Vcpu, VcpuState
+from hypervisor.core.partition import PartitionId, PartitionKind, find_partition
+from hypervisor.core.scheduler import current_cpu_index, pass_cpu
+from hypervisor.core.vcpu import RECEIVES_REQUESTS, SENDS_REQUESTS, Vcpu, VcpuState, vcpu_of
 from hypervisor.ffa.errors import FfaError
 from hypervisor.ffa.functions import SMC64_BIT
 from hypervisor.ffa.message import Message, low
@@ -24,7 +24,7 @@ class DirectMessage:
     receiver: PartitionId
 
 
-def handle_request(caller: Partition, call: Message, reply: Message) -> FfaError | None:
+def handle_request(caller: Vcpu, call: Message, reply: Message) -> FfaError | None:
     """Deliver a request; the reply is then for the receiver."""
     request = decode(call)
     if isinstance(request, FfaError):
@@ -32,13 +32,13 @@ def handle_request(caller: Partition, call: Message, reply: Message) -> FfaError
     receiver = check_request(request, caller)
     if isinstance(receiver, FfaError):
         return receiver
-    if not receiver.vcpu.claim(VcpuState.WAITING):
+    if not receiver.claim(VcpuState.WAITING):
         return FfaError.BUSY
     commit_request(caller, receiver, call, reply)
     return None
 
 
-def handle_response(caller: Partition, call: Message, reply: Message) -> FfaError | None:
+def handle_response(caller: Vcpu, call: Message, reply: Message) -> FfaError | None:
     """Deliver a response; the reply is then for whoever made the request."""
     response = decode(call)
     if isinstance(response, FfaError):
@@ -60,50 +60,61 @@ def decode(call: Message) -> Value[DirectMessage] | FfaError:
     )
 
 
-def check_request(request: DirectMessage, caller: Partition) -> Partition | FfaError:
-    """The sender is the caller, the receiver another partition."""
-    if request.sender != caller.id or request.receiver == caller.id:
+def check_request(request: DirectMessage, caller: Vcpu) -> Vcpu | FfaError:
+    """The sender is the caller, the receiver another partition, and both may."""
+    if request.sender != caller.partition_id or request.receiver == caller.partition_id:
         return FfaError.INVALID_PARAMETERS
-    receiver = find_partition(request.receiver)
-    if receiver is None:
-        return FfaError.INVALID_PARAMETERS
-    if receiver.vcpu.state.load(Ordering.RELAXED) == VcpuState.ABORTED:
+    receiver = find_receiver(request.receiver)
+    if isinstance(receiver, FfaError):
+        return receiver
+    if caller.methods & SENDS_REQUESTS == 0 or receiver.methods & RECEIVES_REQUESTS == 0:
+        return FfaError.DENIED
+    if receiver.state.load(Ordering.RELAXED) == VcpuState.ABORTED:
         return FfaError.ABORTED
     return receiver
 
 
-def commit_request(caller: Partition, receiver: Partition, call: Message, reply: Message) -> None:
-    """Block the caller and let the receiver, which this CPU owns, find the message."""
-    receiver.vcpu.requester = address_of(caller.vcpu)
-    pass_cpu(caller.vcpu, VcpuState.BLOCKED, receiver.vcpu)
-    copy_message(call, reply)
-    caller.vcpu.counts.requests += 1
-
-
-def check_response(response: DirectMessage, caller: Partition) -> Vcpu | FfaError:
-    """The sender is the caller, and it owes the receiver a response."""
-    if response.sender != caller.id or response.receiver == caller.id:
+def find_receiver(id: PartitionId) -> Vcpu | FfaError:
+    """The vCPU of a partition that messages from this CPU go to: its only one, or that with the CPU's index."""
+    partition = find_partition(id)
+    if partition is None or partition.kind == PartitionKind.PRIMARY:
         return FfaError.INVALID_PARAMETERS
-    requester = caller.vcpu.requester
+    vcpu = vcpu_of(partition, 0 if partition.vcpu_count == 1 else current_cpu_index())
+    if vcpu is None:
+        return FfaError.INVALID_PARAMETERS
+    return vcpu
+
+
+def commit_request(caller: Vcpu, receiver: Vcpu, call: Message, reply: Message) -> None:
+    """Block the caller and let the receiver, which this CPU owns, find the message."""
+    receiver.requester = address_of(caller)
+    pass_cpu(caller, VcpuState.BLOCKED, receiver)
+    copy_message(call, reply)
+
+
+def check_response(response: DirectMessage, caller: Vcpu) -> Vcpu | FfaError:
+    """The sender is the caller, and it owes the receiver a response."""
+    if response.sender != caller.partition_id or response.receiver == caller.partition_id:
+        return FfaError.INVALID_PARAMETERS
+    requester = caller.requester
     if requester is None:
         return FfaError.DENIED
-    if partition_of(requester.value).id != response.receiver:
+    if requester.value.partition_id != response.receiver:
         return FfaError.DENIED
     return requester.value
 
 
-def commit_response(caller: Partition, requester: Vcpu, call: Message, reply: Message) -> None:
+def commit_response(caller: Vcpu, requester: Vcpu, call: Message, reply: Message) -> None:
     """Let the requester, blocked on this CPU, find the response; the caller waits again."""
     finish_request(caller)
     requester.state.store(VcpuState.RUNNING, Ordering.RELAXED)
-    pass_cpu(caller.vcpu, VcpuState.WAITING, requester)
+    pass_cpu(caller, VcpuState.WAITING, requester)
     copy_message(call, reply)
-    caller.vcpu.counts.responses += 1
 
 
-def finish_request(server: Partition) -> None:
-    """The partition no longer owes a response."""
-    server.vcpu.requester = None
+def finish_request(server: Vcpu) -> None:
+    """The vCPU no longer owes a response."""
+    server.requester = None
 
 
 def copy_message(call: Message, reply: Message) -> None:

@@ -1,59 +1,98 @@
-"""From the vectors to the call families: decodes the function ID and calls its handler.
+"""From a function ID of FF-A to its handler.
 
-The vectors call `handle_call` with x0 to x7 of the partition and give what it returns to the vCPU that runs next.
+Every handler decodes, checks and commits; an error becomes FFA_ERROR. x8 to x17 of a call are in the caller's context,
+and what a handler writes there is what the caller finds.
 """
 
 from __future__ import annotations
 
-from compiler.language import export, u64
-from hypervisor.core.partition import Partition, partition_of
-from hypervisor.core.scheduler import current_vcpu
-from hypervisor.ffa import console_log, direct, features, id_get, msg_wait, version
-from hypervisor.ffa.endpoint import Endpoint, endpoint_of
+from compiler.language import Ordering
+from hypervisor.core.vcpu import VERSION_OPEN, Vcpu, partition_of
+from hypervisor.ffa import (
+    buffers,
+    console_log,
+    direct,
+    features,
+    id_get,
+    mem_perm,
+    msg_wait,
+    partition_info,
+    run,
+    spm_id_get,
+    version,
+    yielding,
+)
 from hypervisor.ffa.errors import FfaError
-from hypervisor.ffa.functions import NO_VECTOR_STATE_BIT, Function
-from hypervisor.ffa.message import Message, MessageRegisters, low, registers_of
+from hypervisor.ffa.functions import Function
+from hypervisor.ffa.message import Message, low
 
 
-@export("handle_call")
-def handle_call(x0: u64, x1: u64, x2: u64, x3: u64, x4: u64, x5: u64, x6: u64, x7: u64) -> MessageRegisters:
-    """Serve an SVC of the partition that runs on this CPU."""
-    call = Message(x0=x0, x1=x1, x2=x2, x3=x3, x4=x4, x5=x5, x6=x6, x7=x7)
-    reply = Message()
-    caller = partition_of(current_vcpu())
-    caller.vcpu.counts.calls += 1
-    error = dispatch(caller, endpoint_of(caller), call, reply)
+def handle(caller: Vcpu, function: Function, call: Message, reply: Message) -> None:
+    """Serve a call that the short paths left."""
+    call.x0 = function.value
+    if function != Function.VERSION and function != Function.INTERRUPT:
+        make_version_final(caller)
+    error = dispatch(caller, function, call, reply)
     if isinstance(error, FfaError):
         reply.fail(error)
-        caller.vcpu.counts.errors += 1
-    return registers_of(reply)
 
 
-def dispatch(caller: Partition, endpoint: Endpoint, call: Message, reply: Message) -> FfaError | None:
-    """Call the handler of a function; an error becomes FFA_ERROR."""
-    function = Function.decode(low(call.x0) & ~NO_VECTOR_STATE_BIT)
-    if function is None:
-        return FfaError.NOT_SUPPORTED
-    if function != Function.VERSION:
-        caller.vcpu.version_is_final = True
+def make_version_final(caller: Vcpu) -> None:
+    """From its first other call on a partition keeps its version; the short paths need not look at it again."""
+    if caller.attention.load(Ordering.RELAXED) & VERSION_OPEN != 0:
+        partition_of(caller).version_is_final = True
+        caller.attention.fetch_and(~VERSION_OPEN)
+
+
+def dispatch(caller: Vcpu, function: Function, call: Message, reply: Message) -> FfaError | None:
+    """Call the handler of a function."""
     match function:
         case Function.VERSION:
-            version.handle(caller.vcpu, call, reply)
+            version.handle(partition_of(caller), call, reply)
             return None
         case Function.FEATURES:
-            return features.handle(call, reply)
+            return features.handle(caller, call, reply)
         case Function.ID_GET:
             id_get.handle(caller, reply)
             return None
+        case Function.SPM_ID_GET:
+            spm_id_get.handle(reply)
+            return None
+        case Function.RXTX_MAP:
+            return buffers.handle_map(caller, low(call.x1), low(call.x2), low(call.x3), reply)
+        case Function.RXTX_MAP_64:
+            return buffers.handle_map(caller, call.x1, call.x2, low(call.x3), reply)
+        case Function.RXTX_UNMAP:
+            return buffers.handle_unmap(caller, call, reply)
+        case Function.RX_RELEASE:
+            return buffers.handle_release(caller, call, reply)
+        case Function.PARTITION_INFO_GET:
+            return partition_info.handle(caller, call, reply)
+        case Function.PARTITION_INFO_GET_REGS:
+            return partition_info.handle_registers(caller, call, reply)
+        case Function.MEM_PERM_GET:
+            return mem_perm.handle_get(caller, low(call.x1), low(call.x2), reply)
+        case Function.MEM_PERM_GET_64:
+            return mem_perm.handle_get(caller, call.x1, low(call.x2), reply)
+        case Function.MEM_PERM_SET:
+            return mem_perm.handle_set(caller, low(call.x1), low(call.x2), low(call.x3), reply)
+        case Function.MEM_PERM_SET_64:
+            return mem_perm.handle_set(caller, call.x1, low(call.x2), low(call.x3), reply)
         case Function.CONSOLE_LOG:
-            return console_log.handle_32(caller, endpoint, call, reply)
+            return console_log.handle_32(caller, call, reply)
         case Function.CONSOLE_LOG_64:
-            return console_log.handle_64(caller, endpoint, call, reply)
+            return console_log.handle_64(caller, call, reply)
         case Function.MSG_WAIT:
-            return msg_wait.handle(caller, call)
+            return msg_wait.handle(caller, call, reply)
+        case Function.YIELD:
+            return yielding.handle(caller, call, reply)
+        case Function.RUN:
+            return run.handle(caller, call, reply)
         case Function.DIRECT_REQUEST | Function.DIRECT_REQUEST_64:
             return direct.handle_request(caller, call, reply)
         case Function.DIRECT_RESPONSE | Function.DIRECT_RESPONSE_64:
             return direct.handle_response(caller, call, reply)
-        case Function.ERROR | Function.SUCCESS | Function.INTERRUPT:
+        case Function.INTERRUPT:
+            return FfaError.DENIED
+        case _:
             return FfaError.NOT_SUPPORTED

@@ -1,25 +1,86 @@
-"""What FF-A keeps about each partition: its console line. What short paths need is in its vCPU.
+"""What FF-A keeps about each partition: its services, its RX and TX buffers. What short paths need is in `core`.
 
-Written only by the CPU that runs the partition.
+Services are set when the partition is loaded and only read from then on. The rest changes under the lock of the buffer.
 """
 
 from __future__ import annotations
 
-from compiler.language import Array, array, static, struct
-from hypervisor.core.partition import Partition
-from hypervisor.partitions.listing import PARTITION_COUNT
-from runtime.text import TextBuffer
+from compiler.language import Array, Atomic, PhysAddr, array, lock_rank, static, struct, u16, u64
+from hypervisor.core.partition import PARTITION_COUNT_MAX, Partition
+from hypervisor.memory.descriptors import Access
+from runtime.locks import RX_BUFFER_RANK, TX_BUFFER_RANK, TicketLock
+
+SERVICE_COUNT_MAX = 4
+"""Per partition."""
+UUID_WORD_COUNT = 2
+
+RX_FULL_BITS = 1 << 0 | 1 << 32
+"""Framework notifications that tell a partition of a message in its RX buffer: from an SP, from a VM."""
+
+
+@struct
+class Service:
+    """A service that a partition's manifest names."""
+
+    uuid: Array[u64] = array(UUID_WORD_COUNT)
+    """Bytes 0 to 7 and 8 to 15, little-endian, as x registers carry them."""
+    methods: u16 = 0
+    """The manifest's messaging-method: bits as in the properties of a partition."""
+
+
+@struct
+class Buffer(TicketLock):
+    """Memory that a partition and the hypervisor share, and the lock of its state."""
+
+    start: PhysAddr = PhysAddr(0)
+    """Where it is; the hypervisor has it mapped. 0: there is none."""
+    input_address: u64 = 0
+    """Where the partition has it."""
+    access: Access = Access.READ_ONLY
+    """What the partition could do with the memory before, and can again afterwards."""
+
+    def is_mapped(self) -> bool:
+        """Whether there is one."""
+        return self.start.raw != 0
+
+
+@lock_rank(TX_BUFFER_RANK)
+@struct
+class TxBuffer(Buffer):
+    """Written by the partition, read by the hypervisor while it serves a call, under the lock."""
+
+
+@lock_rank(RX_BUFFER_RANK)
+@struct
+class RxBuffer(Buffer):
+    """Written by the hypervisor while it is not full, read by the partition."""
+
+    is_full: bool = False
+    """Whether it is the partition's, until that releases it."""
+
+    def is_free(self) -> bool:
+        """Whether the hypervisor may write to it."""
+        return self.is_mapped() and not self.is_full
 
 
 @struct
 class Endpoint:
-    """FF-A state of a partition. Zero-filled it is that of one that never ran."""
+    """FF-A state of a partition. Zero-filled it is that of one that has no manifest and made no call."""
 
-    line: TextBuffer
-    """Characters of FFA_CONSOLE_LOG that are not out yet."""
+    tx: TxBuffer
+    rx: RxBuffer
+    framework_notifications: Atomic[u64] = Atomic(0)
+    """Those pending."""
+    receives_notifications: bool = False
+    """By its manifest."""
+    methods: u16 = 0
+    """Those of all services together; without any, those of the partition. Bits 0 and 1 are its vCPUs' `methods`."""
+    service_count: u64 = 0
+    services: Array[Service] = array(SERVICE_COUNT_MAX)
+    image_uuid: Array[u64] = array(UUID_WORD_COUNT)
 
 
-ENDPOINTS: Array[Endpoint] = static(array(PARTITION_COUNT))
+ENDPOINTS: Array[Endpoint] = static(array(PARTITION_COUNT_MAX))
 
 
 def endpoint_of(partition: Partition) -> Endpoint:

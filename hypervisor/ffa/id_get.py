@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hypervisor.core.partition import Partition
+from hypervisor.core.vcpu import Vcpu
 from hypervisor.ffa.message import Message
 
 
-def handle(caller: Partition, reply: Message) -> None:
+def handle(caller: Vcpu, reply: Message) -> None:
     """Cannot fail."""
-    reply.succeed(caller.id.raw)
+    reply.succeed(caller.partition_id.raw)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from compiler.language import Slice, struct, truncate, u32, u64
+from hypervisor.core.vcpu import Vcpu
 from hypervisor.ffa.errors import FfaError
 from hypervisor.ffa.functions import Function
 
@@ -51,6 +52,17 @@ class Message:
         self.x6 = 0
         self.x7 = 0
 
+    def copy(self, other: Message) -> None:
+        """Take all registers of another message."""
+        self.x0 = other.x0
+        self.x1 = other.x1
+        self.x2 = other.x2
+        self.x3 = other.x3
+        self.x4 = other.x4
+        self.x5 = other.x5
+        self.x6 = other.x6
+        self.x7 = other.x7
+
     def load(self, registers: Slice[u64]) -> None:
         """Take the first eight of saved registers."""
         self.x0 = registers[0]
@@ -61,6 +73,11 @@ class Message:
         self.x5 = registers[5]
         self.x6 = registers[6]
         self.x7 = registers[7]
+
+
+def target_information(vcpu: Vcpu) -> u64:
+    """w1 of calls that name a vCPU: its partition's ID and its index."""
+    return u64(vcpu.partition_id.raw) << 16 | vcpu.index
 
 
 def low(register: u64) -> u32:

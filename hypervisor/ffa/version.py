@@ -6,10 +6,10 @@ The one call whose errors are not FFA_ERROR: w0 is the version, or NOT_SUPPORTED
 from __future__ import annotations
 
 from compiler.language import Bits, bit, bits, truncate, u32
-from hypervisor.core.vcpu import Vcpu
+from hypervisor.core.partition import Partition
 from hypervisor.ffa.errors import FfaError
 from hypervisor.ffa.message import Message, low
-from hypervisor.ffa.protocol import VERSION_1_2
+from hypervisor.ffa.protocol import OWN_VERSION
 
 
 class Version(Bits, base=u32):
@@ -20,23 +20,23 @@ class Version(Bits, base=u32):
     RESERVED = bit(31)
 
 
-def handle(vcpu: Vcpu, call: Message, reply: Message) -> None:
+def handle(caller: Partition, call: Message, reply: Message) -> None:
     """Record the caller's version, and answer with the hypervisor's."""
     requested = low(call.x1)
-    error = check(vcpu, requested)
+    error = check(caller, requested)
     if isinstance(error, FfaError):
         reply.x0 = truncate(u32, error.value)
         return
-    vcpu.version = requested
-    reply.x0 = VERSION_1_2
+    caller.version = requested
+    reply.x0 = OWN_VERSION
 
 
-def check(vcpu: Vcpu, requested: u32) -> FfaError | None:
+def check(caller: Partition, requested: u32) -> FfaError | None:
     """The same major version, a minor version not above ours, and no other than agreed on once calls were made."""
-    own = Version(VERSION_1_2)
+    own = Version(OWN_VERSION)
     wanted = Version(requested)
     if wanted.RESERVED or wanted.MAJOR != own.MAJOR or wanted.MINOR > own.MINOR:
         return FfaError.NOT_SUPPORTED
-    if vcpu.version_is_final and requested != vcpu.version:
+    if caller.version_is_final and requested != caller.version:
         return FfaError.NOT_SUPPORTED
     return None

@@ -88,8 +88,7 @@ def send_all(cpu: u64) -> None:
     sender.caller.begin(OWN_ID * OWNER_FACTOR + cpu)
     number = TAKEN.fetch_add(1, Ordering.RELAXED)
     while number < MESSAGE_COUNT:
-        index = 1 + next_random(sender) % (PARTITIONS.count - 1)
-        send_one(sender, index, cpu << direct_client.CPU_SHIFT | number)
+        send_one(sender, cpu << direct_client.CPU_SHIFT | number)
         number = TAKEN.fetch_add(1, Ordering.RELAXED)
 
 
@@ -103,19 +102,20 @@ def next_random(sender: Sender) -> u64:
     return state
 
 
-def send_one(sender: Sender, index: u64, seed: u64) -> None:
-    """One request, repeated while the partition is busy, and its response."""
-    partition = PARTITIONS.entries[index].id
+def send_one(sender: Sender, seed: u64) -> None:
+    """One request and its response; where a partition is busy, another one gets it."""
     message = LongMessage()
-    direct_client.fill(message, Call.DIRECT_REQUEST_64, OWN_ID, partition, seed)
-    expected = direct_client.expected_answer(message, partition)
-    sender.caller.call(message)
-    while direct_client.is_to_be_repeated(message):
-        sender.busy_count += 1
+    while True:
+        index = 1 + next_random(sender) % (PARTITIONS.count - 1)
+        partition = PARTITIONS.entries[index].id
         direct_client.fill(message, Call.DIRECT_REQUEST_64, OWN_ID, partition, seed)
+        expected = direct_client.expected_answer(message, partition)
         sender.caller.call(message)
-    direct_client.verify(message, Call.DIRECT_REQUEST_64, u64(partition) << 16 | OWN_ID, expected, seed)
-    sender.sent[index] += 1
+        if not direct_client.is_to_be_repeated(message):
+            direct_client.verify(message, Call.DIRECT_REQUEST_64, u64(partition) << 16 | OWN_ID, expected, seed)
+            sender.sent[index] += 1
+            return
+        sender.busy_count += 1
 
 
 def summarise(cpu_count: u64) -> None:

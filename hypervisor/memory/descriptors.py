@@ -170,6 +170,15 @@ def attributes(regime: Regime, access: Access) -> u64:
     return ATTRIBUTES[u64(regime.value) * ACCESS_COUNT + access.value]
 
 
+def access_of(regime: Regime, leaf: u64) -> Access | None:
+    """The access that a leaf gives, address and table bit left out; None if it is none of ours."""
+    word = leaf & ~(STATE_MASK | Descriptor.GUARDED)
+    for access in range(ACCESS_COUNT):
+        if ATTRIBUTES[u64(regime.value) * ACCESS_COUNT + access] == word:
+            return Access.decode(access)
+    return None
+
+
 def permissions_mask(regime: Regime) -> u64:
     """The fields of a leaf that say what may be done."""
     return STAGE_2_PERMISSIONS if regime == Regime.STAGE_2 else STAGE_1_PERMISSIONS

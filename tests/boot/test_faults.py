@@ -15,7 +15,7 @@ REASONS = {
     "misaligned_pointer": "pointer is null or misaligned",
     "unaligned": "data access failed: 0x[0-9a-f]+ is misaligned",
     "stack_overflow": "stack overflow",
-    "write_to_code": "data access failed: 0xffffff8040200000 is not permitted",
+    "write_to_code": "data access failed: 0xffffff8040001000 is not permitted",
     "undefined_instruction": "instruction that is undefined or not allowed",
 }
 FAULTY_TEXT = {
@@ -59,5 +59,5 @@ def test_the_report_has_registers_and_callers() -> None:
 def test_faults_are_reported_at_physical_addresses_too() -> None:
     outcome = run("overflow", "cortex-a72")
     outcome.line("PANIC on CPU 0: arithmetic overflow$")
-    outcome.line(rf"^  at 0x00000000402[0-9a-f]{{5}} fault tests/boot/images/overflow\.py:{line_of('overflow')}$")
+    outcome.line(rf"^  at 0x00000000400[0-9a-f]{{5}} fault tests/boot/images/overflow\.py:{line_of('overflow')}$")
     assert outcome.status == PANIC_STATUS

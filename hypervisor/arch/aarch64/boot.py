@@ -1,29 +1,28 @@
-"""The steps that take a CPU from start-up assembly to where it can run partitions.
+"""The steps that take a CPU from start-up assembly to where it can enter a vCPU.
 
-Only the boot CPU prepares what all share; it does so before any other CPU is started.
+Only the boot CPU prepares what all share; the others are started by the primary, through PSCI.
 """
 
 from __future__ import annotations
 
-from compiler.language import PhysAddr, address_of, cpu_index, linker_symbol, panic, spin_hint, u64, wrapping_sub
+from compiler.language import Slice, linker_symbol, panic, u64, wrapping_sub
 from hypervisor import console
-from hypervisor.arch.aarch64 import cpu, pointer_keys, psci, stacks
-from hypervisor.arch.aarch64.idle import idle_entry
+from hypervisor.arch.aarch64 import cpu, pointer_keys, stacks
 from hypervisor.arch.aarch64.mmu import install_hypervisor_table
-from hypervisor.arch.aarch64.psci import PsciError
+from hypervisor.arch.aarch64.registers import MPIDR_EL1, TPIDR_EL2
 from hypervisor.arch.aarch64.stacks import STACK_SLOT_SIZE, STACKS_START
 from hypervisor.core.cpu import CPU_COUNT_MAX, CPUS
 from hypervisor.memory import exact_map, pages
 from hypervisor.memory.exact_map import HYPERVISOR
-from hypervisor.memory.linear_map import LINEAR_MAP, to_physical
+from hypervisor.memory.linear_map import LINEAR_MAP
 from hypervisor.memory.pages import MapError
 from hypervisor.platform import PLATFORM
 from runtime import image
 
 IMAGE_START = linker_symbol("__image_start")
-SECONDARY_START = linker_symbol("secondary_start")
-EL2_MASKED = 0x3C9
-"""SPSR_EL2 of the hypervisor itself: EL2 with SP_EL2, all interrupts masked."""
+IMAGE_END = linker_symbol("__image_end")
+AFFINITY_MASK = 0xFF_00FF_FFFF
+"""Aff3, Aff2, Aff1 and Aff0 of MPIDR_EL1, as a device tree and PSCI have them."""
 
 
 def prepare(linear_map_offset: u64) -> None:
@@ -34,42 +33,25 @@ def prepare(linear_map_offset: u64) -> None:
     console.initialise()
     pages.initialise()
     stacks.check_layout()
+    for index in range(CPU_COUNT_MAX):
+        CPUS.of(index).stack_top = STACKS_START.address() + (index + 1) * STACK_SLOT_SIZE
     error = exact_map.build()
     if isinstance(error, MapError):
         panic("not enough pages for the hypervisor's own map")
     install_hypervisor_table(HYPERVISOR.root.raw)
-    prepare_cpu()
-    pointer_keys.make()
-    announce()
-
-
-def prepare_cpu() -> None:
-    """Set up this CPU's registers, and the vCPU that stands for having nothing to run."""
     cpu.configure()
-    this = CPUS.this()
-    this.stack_top = STACKS_START.address() + (cpu_index() + 1) * STACK_SLOT_SIZE
-    context = this.idle.context
-    context.program_counter = address_of(idle_entry).address.raw
-    context.processor_state = EL2_MASKED
-    context.configuration = cpu.idle_configuration()
-    context.translation = cpu.empty_table().raw
+    pointer_keys.make()
 
 
-def announce() -> None:
-    """Let the others know that this CPU is up."""
-    CPUS.this().is_online.store(1)
+def number_cpus(affinities: Slice[u64]) -> bool:
+    """Number the CPUs as the device tree orders them; False where this one is not among them.
 
-
-def start_secondaries() -> None:
-    """Start the other CPUs, one after the other, until the firmware knows no more."""
-    for index in range(1, CPU_COUNT_MAX):
-        error = psci.cpu_on(index << PLATFORM.affinity_shift, secondary_entry(), HYPERVISOR.root.raw | index)
-        if isinstance(error, PsciError):
-            return
-        while CPUS.of(index).is_online.load() == 0:
-            spin_hint()
-
-
-def secondary_entry() -> PhysAddr:
-    """Where start-up assembly expects them."""
-    return to_physical(SECONDARY_START.address())
+    This CPU stays on the stack that it has until it enters a vCPU.
+    """
+    is_listed = False
+    for index in range(len(affinities)):
+        CPUS.of(index).mpidr = affinities[index]
+        if affinities[index] == MPIDR_EL1.read().raw & AFFINITY_MASK:
+            TPIDR_EL2.write(index)
+            is_listed = True
+    return is_listed

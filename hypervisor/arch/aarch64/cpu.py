@@ -1,28 +1,27 @@
 """Sets up the system registers of a CPU, once it runs with the exact map; none of them changes afterwards.
 
-What a vCPU needs of its own, HCR_EL2 and the translation base, is in its context and is written by the switch.
+What a vCPU needs of its own, HCR_EL2 and the translation base, is in its context and is written by the switch; so is
+CPTR_EL2, where it changes.
 """
 
 from __future__ import annotations
 
 from compiler.language import EnumU8, PhysAddr, address_of, dsb, isb, no_inline, tlbi, u64
-from hypervisor.arch.aarch64 import features
+from hypervisor.arch.aarch64 import features, guest_access
+from hypervisor.arch.aarch64.el0_state import CPTR_EL2_PARTITION
 from hypervisor.arch.aarch64.mmu import EMPTY_TABLE, HCR, HCR_HOST, SCTLR, TCR_HOST, VTCR
 from hypervisor.arch.aarch64.registers import (
-    CNTHCTL_EL2,
-    CNTKCTL_EL1,
-    CPACR_EL1,
     CPTR_EL2,
     CPTR_EL2_E2H0,
     HCR_EL2,
-    SCTLR_EL1,
+    MIDR_EL1,
     SCTLR_EL2,
-    TCR_EL1,
     TCR_EL2,
     TTBR0_EL2,
+    VPIDR_EL2,
     VTCR_EL2,
-    VTTBR_EL2,
 )
+from hypervisor.core.partition import PartitionKind
 from hypervisor.memory.descriptors import Descriptor
 from hypervisor.memory.linear_map import to_physical
 
@@ -36,16 +35,35 @@ class PartitionMode(EnumU8):
     """E2H = 0: stage 1 is off (DC = 1), by their stage 2 table."""
 
 
+INNER_SHAREABLE_BARRIERS = 1
+PRIMARY_HCR = HCR_EL2.VM | HCR_EL2.TID3 | HCR_EL2.TLOR | HCR_EL2.TIDCP | HCR_EL2.TACR
+"""What the primary has beyond HCR or HCR_HOST: interrupts and the GIC are its own. It alone has memory tags and context
+numbers, so their registers stay in the CPU."""
+SECONDARY_HCR = (
+    PRIMARY_HCR
+    | HCR_EL2.IMO
+    | HCR_EL2.FMO
+    | HCR_EL2.AMO
+    | HCR_EL2.TWI
+    | HCR_EL2.TWE
+    | HCR_EL2.TERR
+    | HCR_EL2.FB
+    | HCR_EL2.BSU(INNER_SHAREABLE_BARRIERS)
+)
+"""Secondaries at EL1: interrupts come to EL2, waits too; maintenance and barriers reach every CPU they may move to."""
 HOST_PARTITION_HCR = HCR_HOST | HCR_EL2.TGE
-PARTITION_HCR = HCR | HCR_EL2.TGE | HCR_EL2.VM | HCR_EL2.DC | HCR_EL2.TWI
-"""HCR_EL2 while a partition runs, with E2H and without."""
+EL0_PARTITION_HCR = HCR | HCR_EL2.TGE | HCR_EL2.VM | HCR_EL2.DC | HCR_EL2.TWI
+"""HCR_EL2 while a partition runs at EL0, with E2H and without."""
 
 TRAP_EL0_VECTORS = 1
-"""FPEN, ZEN, SMEN = 01: EL0 traps while TGE is set, EL2 does not."""
-NO_TRAP = 3
-
-SCTLR_EL1_PARTITION = 0x30D0_0800
-"""What acts on EL0 without E2H: MMU off, little-endian; WFI, cache maintenance and CTR_EL0 trap."""
+"""FPEN, ZEN, SMEN = 01: EL0 traps while TGE is set, EL2 and guests at EL1 do not."""
+MONITOR_TRAPS = CPTR_EL2.TTA | CPTR_EL2.TAM
+MONITOR_TRAPS_E2H0 = CPTR_EL2_E2H0.TTA | CPTR_EL2_E2H0.TAM
+"""Trace and activity monitors, which no guest has."""
+HOST_VECTOR_TRAPS = (
+    CPTR_EL2.FPEN(TRAP_EL0_VECTORS) | CPTR_EL2.ZEN(TRAP_EL0_VECTORS) | CPTR_EL2.SMEN(TRAP_EL0_VECTORS) | MONITOR_TRAPS
+)
+NO_VECTOR_TRAPS_E2H0 = CPTR_EL2_E2H0.RES1_LOW(0xFF) | CPTR_EL2_E2H0.RES1_9 | CPTR_EL2_E2H0.RES1_13 | MONITOR_TRAPS_E2H0
 
 
 def mode() -> PartitionMode:
@@ -53,12 +71,30 @@ def mode() -> PartitionMode:
     return PartitionMode.VHE if features.in_host_mode() else PartitionMode.TGE
 
 
-def partition_configuration() -> u64:
-    """HCR_EL2 for a partition; API is set where it has a key of its own."""
-    configuration: u64 = HOST_PARTITION_HCR if features.in_host_mode() else PARTITION_HCR
+def configuration_of(kind: PartitionKind) -> u64:
+    """HCR_EL2 for a vCPU of a kind of partition; API is set where it has keys of its own."""
+    configuration: u64 = 0
+    match kind:
+        case PartitionKind.PRIMARY:
+            configuration = idle_configuration() | PRIMARY_HCR
+            if features.has_memory_tags():
+                configuration |= HCR_EL2.ATA
+            if features.has_context_numbers():
+                configuration |= HCR_EL2.EnSCXT
+        case PartitionKind.EL1:
+            configuration = idle_configuration() | SECONDARY_HCR
+        case PartitionKind.EL0:
+            configuration = HOST_PARTITION_HCR if features.in_host_mode() else EL0_PARTITION_HCR
     if features.has_pointer_authentication():
         configuration |= HCR_EL2.APK | HCR_EL2.API
     return configuration
+
+
+def vector_traps_of(kind: PartitionKind) -> u64:
+    """CPTR_EL2 for a guest at EL1: the primary has the vector registers, a secondary traps when it wants them."""
+    if kind == PartitionKind.PRIMARY:
+        return HOST_VECTOR_TRAPS if features.in_host_mode() else NO_VECTOR_TRAPS_E2H0
+    return MONITOR_TRAPS if features.in_host_mode() else CPTR_EL2_PARTITION | MONITOR_TRAPS_E2H0
 
 
 def executable_bits() -> u64:
@@ -67,7 +103,7 @@ def executable_bits() -> u64:
 
 
 def idle_configuration() -> u64:
-    """HCR_EL2 while no partition runs."""
+    """HCR_EL2 before the first guest runs, and what every guest has."""
     return HCR_HOST if features.in_host_mode() else HCR
 
 
@@ -83,8 +119,10 @@ def configure() -> None:
         _configure_host()
     else:
         _configure_without_host()
-    CNTHCTL_EL2.write(0)
-    SCTLR_EL2.write(SCTLR)
+    VTCR_EL2.write(VTCR)
+    VPIDR_EL2.write(MIDR_EL1.read().raw)
+    guest_access.open_to_guests()
+    SCTLR_EL2.write(SCTLR | SCTLR_EL2.TSCXT if features.has_context_numbers() else SCTLR)
     isb()
     tlbi("alle2")
     dsb("nsh")
@@ -92,23 +130,10 @@ def configure() -> None:
 
 
 def _configure_host() -> None:
-    CPTR_EL2.write(CPTR_EL2.FPEN(TRAP_EL0_VECTORS) | CPTR_EL2.ZEN(TRAP_EL0_VECTORS) | CPTR_EL2.SMEN(TRAP_EL0_VECTORS))
+    CPTR_EL2.write(HOST_VECTOR_TRAPS)
     TTBR0_EL2.write(empty_table().raw)
     TCR_EL2.write(TCR_HOST | TCR_EL2.E0PD1 if features.has_e0pd() else TCR_HOST)
 
 
 def _configure_without_host() -> None:
-    CPTR_EL2_E2H0.write(
-        CPTR_EL2_E2H0.RES1_LOW(0xFF)
-        | CPTR_EL2_E2H0.RES1_9
-        | CPTR_EL2_E2H0.RES1_13
-        | CPTR_EL2_E2H0.TZ
-        | CPTR_EL2_E2H0.TFP
-        | CPTR_EL2_E2H0.TSM
-    )
-    VTCR_EL2.write(VTCR)
-    VTTBR_EL2.write(empty_table().raw)
-    SCTLR_EL1.write(SCTLR_EL1_PARTITION)
-    CPACR_EL1.write(CPACR_EL1.FPEN(NO_TRAP))
-    CNTKCTL_EL1.write(0)
-    TCR_EL1.write(0)
+    CPTR_EL2.write(NO_VECTOR_TRAPS_E2H0)

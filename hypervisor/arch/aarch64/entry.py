@@ -1,8 +1,8 @@
 """The first instructions of every CPU: from EL2 with the MMU off to dialect code with it on.
 
-The boot CPU enters at `_start`, x0 = device tree or 0, as the arm64 boot protocol has it; the others at
-`secondary_start`, by PSCI CPU_ON with x0 = their root table | their index. Both run from the start-up table's identity
-map first. With VHE the CPU gets E2H = 1 and goes on in the upper half; without, at the same address.
+The boot CPU enters at `_start`, x0 = device tree, as the arm64 boot protocol has it; the others at `secondary_start`,
+by PSCI CPU_ON with x0 = their root table | their index. Both run from the start-up table's identity map first. With VHE
+the CPU gets E2H = 1 and goes on in the upper half; without, at the same address.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from compiler.language import Array, assembly_block, constant, export, extern, u64, unreachable
-from hypervisor.arch.aarch64.mmu import HCR, HCR_HOST, STARTUP_SCTLR, STARTUP_TABLE, TCR, TCR_HOST
+from hypervisor.arch.aarch64.mmu import HCR, HCR_HOST, STARTUP_BLOCKS, STARTUP_SCTLR, STARTUP_TABLE, TCR, TCR_HOST
 from hypervisor.arch.aarch64.stacks import STACK_SLOT_SIZE, STACKS_START
 from hypervisor.arch.aarch64.vectors import exception_vectors
 from hypervisor.memory.descriptors import MAIR
@@ -27,7 +27,7 @@ STARTUP: Array[u64] = constant([HCR, TCR, 0, STARTUP_SCTLR])
 
 
 @extern("image_main")
-def image_main(_linear_map_offset: u64) -> NoReturn:
+def image_main(_linear_map_offset: u64, _device_tree: u64) -> NoReturn:
     """The boot CPU's dialect code, on its stack with the MMU on; provided by the image."""
     unreachable()
 
@@ -44,13 +44,31 @@ def secondary_main() -> NoReturn:
     naked
     section ".text.start" align 64
     global secondary_start
-    call STARTUP, STARTUP_HOST, STARTUP_TABLE, start_mapped
+    call STARTUP, STARTUP_BLOCKS, STARTUP_HOST, STARTUP_TABLE, start_mapped
     in x0
-    clobber x0..x3, x19..x22, nzcv
+    clobber x0..x3, x19..x23, nzcv, memory
     begin
-        mov     x20, xzr                            // the boot CPU is CPU 0
+        mov     x23, x0                             // the device tree
+        mov     x20, xzr                            // the boot CPU is CPU 0 until the tree has told
         adrp    x21, {STARTUP_TABLE}
         add     x21, x21, :lo12:{STARTUP_TABLE}
+        add     x2, x21, #{PAGE_SIZE}
+    5:  stp     xzr, xzr, [x2, #-16]!
+        cmp     x2, x21
+        b.ne    5b
+        adrp    x3, {STARTUP_BLOCKS}
+        add     x3, x3, :lo12:{STARTUP_BLOCKS}
+        ldp     x0, x1, [x3]
+        str     x1, [x21, x0]
+        ldp     x0, x1, [x3, #16]
+        str     x1, [x21, x0]
+        dmb     sy
+        add     x2, x21, #{PAGE_SIZE}
+    6:  sub     x2, x2, #64                         // no cache may hold what was there before
+        dc      ivac, x2
+        cmp     x2, x21
+        b.ne    6b
+        dsb     sy
         b       1f
     secondary_start:
         and     x20, x0, #{PAGE_SIZE - 1}
@@ -98,7 +116,7 @@ def secondary_main() -> NoReturn:
     4:  wfe                                         // not EL2: nothing can be done
         b       4b
     """,
-    uses=(PAGE_SIZE, MAIR, STARTUP_TABLE),
+    uses=(PAGE_SIZE, MAIR, STARTUP_BLOCKS, STARTUP_TABLE),
 )
 def start() -> NoReturn:
     """Where the image is entered, MMU off; on the host there is nothing to start."""
@@ -109,7 +127,7 @@ def start() -> NoReturn:
     """
     naked
     call image_main, secondary_main, exception_vectors, STACKS_START
-    in x20, x22
+    in x20, x22, x23
     clobber x0..x2, x29, x30, sp
     begin
         bti     j
@@ -127,11 +145,12 @@ def start() -> NoReturn:
         isb
         cbnz    x20, 1f
         mov     x0, x22
+        mov     x1, x23
         b       {image_main}
     1:  b       {secondary_main}
     """,
     uses=(STACKS_START, STACK_SLOT_SIZE, exception_vectors),
 )
 def start_mapped() -> NoReturn:
-    """Goes on with the MMU on: x20 is the CPU's index, x22 the offset of the linear map."""
+    """Goes on with the MMU on: x20 is the CPU's index, x22 the offset of the linear map, x23 the device tree."""
     unreachable()

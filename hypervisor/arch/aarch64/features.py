@@ -10,11 +10,15 @@ from hypervisor.arch.aarch64.registers import (
     ID_AA64MMFR0_EL1,
     ID_AA64MMFR1_EL1,
     ID_AA64MMFR2_EL1,
+    ID_AA64PFR0_EL1,
     ID_AA64PFR1_EL1,
 )
 
 SIXTEEN_BITS = 2
 """Of the fields ASIDBits and VMIDBits."""
+
+MTE_WITH_MEMORY = 2
+CSV2_WITH_NUMBERS = 2
 
 
 def in_host_mode() -> bool:
@@ -41,6 +45,26 @@ def has_e0pd() -> bool:
 def has_wide_identifiers() -> bool:
     """Whether ASIDs and VMIDs have 16 bits."""
     return ID_AA64MMFR0_EL1.read().ASIDBits == SIXTEEN_BITS and ID_AA64MMFR1_EL1.read().VMIDBits == SIXTEEN_BITS
+
+
+def has_memory_tags() -> bool:
+    """FEAT_MTE2: tags in memory; FEAT_MTE alone has only instructions."""
+    return ID_AA64PFR1_EL1.read().MTE >= MTE_WITH_MEMORY
+
+
+def has_context_numbers() -> bool:
+    """FEAT_CSV2_2 or FEAT_CSV2_1p2: SCXTNUM_ELx."""
+    return ID_AA64PFR0_EL1.read().CSV2 >= CSV2_WITH_NUMBERS or ID_AA64PFR1_EL1.read().CSV2_frac >= CSV2_WITH_NUMBERS
+
+
+def has_scalable_vectors() -> bool:
+    """FEAT_SVE."""
+    return ID_AA64PFR0_EL1.read().SVE != 0
+
+
+def has_matrices() -> bool:
+    """FEAT_SME."""
+    return ID_AA64PFR1_EL1.read().SME != 0
 
 
 def has_random_numbers() -> bool:

@@ -6,7 +6,7 @@ stage 2, whose root is two tables.
 
 from __future__ import annotations
 
-from compiler.language import Array, assembly_block, constant, u64
+from compiler.language import Array, array, assembly_block, constant, static, u64
 from hypervisor.arch.aarch64.registers import (
     HCR_EL2,
     SCTLR_EL2,
@@ -96,22 +96,22 @@ SCTLR = STARTUP_SCTLR | SCTLR_EL2.WXN
 """SCTLR_EL2 from then on, for the hypervisor and for partitions; features of the CPU add to it."""
 
 
-def _startup_entries() -> list[int]:
-    """Each gibibyte that holds the image or the console, at its own address."""
+def _startup_blocks() -> list[int]:
+    """Offset in the start-up table and descriptor of each gibibyte that holds the image or the console, by identity."""
     image = PLATFORM.image_base.raw // BLOCK_SIZE_LEVEL_1
     console = PLATFORM.uart_base.raw // BLOCK_SIZE_LEVEL_1
     block = Descriptor.VALID | Descriptor.ACCESSED | Descriptor.SHAREABILITY(INNER_SHAREABLE)
-    entries = [0] * ENTRY_COUNT
-    entries[console] = console * BLOCK_SIZE_LEVEL_1 | block | Descriptor.ATTRIBUTES(DEVICE) | Descriptor.EXECUTE_NEVER
-    entries[image] = image * BLOCK_SIZE_LEVEL_1 | block | Descriptor.ATTRIBUTES(NORMAL)
-    return entries
+    device = console * BLOCK_SIZE_LEVEL_1 | block | Descriptor.ATTRIBUTES(DEVICE) | Descriptor.EXECUTE_NEVER
+    normal = image * BLOCK_SIZE_LEVEL_1 | block | Descriptor.ATTRIBUTES(NORMAL)
+    return [console * 8, device, image * 8, normal]
 
 
-STARTUP_TABLE: Array[u64] = constant(_startup_entries(), align=4096)
-"""Level 1 table that CPUs start with; with VHE it serves both halves alike."""
+STARTUP_BLOCKS: Array[u64] = constant(_startup_blocks())
+STARTUP_TABLE: Array[u64] = static(array(ENTRY_COUNT), section=".page_tables", align=4096)
+"""Level 1 table that CPUs start with, filled with STARTUP_BLOCKS by start-up; with VHE it serves both halves alike."""
 
-EMPTY_TABLE: Array[u64] = constant([0] * ENTRY_COUNT, align=4096)
-"""Root of the lower half, or of stage 2, while no partition runs."""
+EMPTY_TABLE: Array[u64] = static(array(ENTRY_COUNT), align=4096)
+"""Root of the lower half, or of stage 2, while no partition runs; all zeros."""
 
 
 @assembly_block(

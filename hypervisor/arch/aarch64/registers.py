@@ -15,17 +15,30 @@ class HCR_EL2(SystemRegister):
     """Hypervisor configuration: what a partition runs under."""
 
     VM = bit(0)
+    PTW = bit(2)
     FMO = bit(3)
     IMO = bit(4)
     AMO = bit(5)
+    VF = bit(6)
+    VI = bit(7)
+    FB = bit(9)
+    BSU = bits(11, 10)
     DC = bit(12)
     TWI = bit(13)
+    TWE = bit(14)
+    TID3 = bit(18)
     TSC = bit(19)
+    TIDCP = bit(20)
+    TACR = bit(21)
     TGE = bit(27)
     RW = bit(31)
     E2H = bit(34)
+    TLOR = bit(35)
+    TERR = bit(36)
     APK = bit(40)
     API = bit(41)
+    EnSCXT = bit(53)
+    ATA = bit(56)
 
 
 class SCTLR_EL2(SystemRegister):
@@ -42,6 +55,7 @@ class SCTLR_EL2(SystemRegister):
     EOS = bit(11)
     I = bit(12)  # noqa: E741
     WXN = bit(19)
+    TSCXT = bit(20)
     EIS = bit(22)
     SPAN = bit(23)
     EnIA = bit(31)
@@ -68,11 +82,13 @@ class TCR_EL1(SystemRegister):
 
 
 class CPTR_EL2(SystemRegister):
-    """Vector unit traps, E2H = 1."""
+    """Vector unit traps, E2H = 1: for each unit 0 traps everybody, 1 EL0 under TGE, 3 nobody."""
 
     ZEN = bits(17, 16)
     FPEN = bits(21, 20)
     SMEN = bits(25, 24)
+    TTA = bit(28)
+    TAM = bit(30)
 
 
 class CPTR_EL2_E2H0(SystemRegister, register="CPTR_EL2"):
@@ -84,10 +100,37 @@ class CPTR_EL2_E2H0(SystemRegister, register="CPTR_EL2"):
     TFP = bit(10)
     TSM = bit(12)
     RES1_13 = bit(13)
+    TTA = bit(20)
+    TAM = bit(30)
 
 
 class CNTHCTL_EL2(SystemRegister):
-    """Timer and counter access of the levels below."""
+    """Timer and counter access of the levels below, E2H = 1; those of EL0 act on partitions while TGE is set."""
+
+    EL0PCTEN = bit(0)
+    EL0VCTEN = bit(1)
+    EL1PCTEN = bit(10)
+    EL1PTEN = bit(11)
+
+
+class CNTHCTL_EL2_E2H0(SystemRegister, register="CNTHCTL_EL2"):
+    """Timer and counter access of the levels below, E2H = 0."""
+
+    EL1PCTEN = bit(0)
+    EL1PCEN = bit(1)
+
+
+class MDCR_EL2(SystemRegister):
+    """Monitor and debug traps. E2PB and E2TB stay zero: no guest has profiling or trace buffers."""
+
+    HPMN = bits(4, 0)
+    TPMCR = bit(5)
+    TPM = bit(6)
+    TDA = bit(9)
+    TDOSA = bit(10)
+    TDRA = bit(11)
+    TPMS = bit(14)
+    TTRF = bit(19)
 
 
 class MAIR_EL2(SystemRegister):
@@ -181,6 +224,12 @@ class FAR_EL2(SystemRegister):
     """Virtual address of the last fault."""
 
 
+class HPFAR_EL2(SystemRegister):
+    """Intermediate address of the last stage 2 fault."""
+
+    FIPA = bits(43, 4)
+
+
 class SP_EL0(SystemRegister):
     """The partition's stack pointer."""
 
@@ -226,6 +275,7 @@ class ID_AA64MMFR1_EL1(SystemRegister):
 
     VMIDBits = bits(7, 4)
     VH = bits(11, 8)
+    HCX = bits(43, 40)
 
 
 class ID_AA64MMFR2_EL1(SystemRegister):
@@ -247,7 +297,34 @@ class ID_AA64ISAR2_EL1(SystemRegister):
     APA3 = bits(15, 12)
 
 
+class ID_AA64PFR0_EL1(SystemRegister):
+    """Processor features, 0."""
+
+    GIC = bits(27, 24)
+    SVE = bits(35, 32)
+    CSV2 = bits(59, 56)
+
+
 class ID_AA64PFR1_EL1(SystemRegister):
     """Processor features, 1."""
 
     BT = bits(3, 0)
+    MTE = bits(11, 8)
+    SME = bits(27, 24)
+    CSV2_frac = bits(35, 32)
+
+
+class MPIDR_EL1(SystemRegister):
+    """Which CPU this is."""
+
+
+class MIDR_EL1(SystemRegister):
+    """Which model of CPU this is."""
+
+
+class VPIDR_EL2(SystemRegister):
+    """What a guest reads as MIDR_EL1."""
+
+
+class TPIDR_EL2(SystemRegister):
+    """The number of this CPU: what `cpu_index` gives."""

@@ -1,20 +1,26 @@
-"""Exceptions of partitions, and the switch from one vCPU to the next.
+"""Exceptions of vCPUs, and the switch from one vCPU to the next.
 
-While a partition runs, SP_EL2 is its `Vcpu`: the first instruction can store without a scratch register. x0 to x7 are
-the message of an FF-A call: they go to the handler and come back from it in registers and are not stored. The
-handlers keep x19 to x28, so a call that ends in the same partition stores and loads x8 to x18 and the frame record
-only; the rest is saved when the handler named a successor. Where HCR_EL2.API is set the key for return addresses
-changes too, and that needs a barrier on the way in, the only one: exception entry and ERET synchronise (DDI 0487,
-D1.3.6).
+While a vCPU runs, SP_EL2 is its `Vcpu`: the first instruction can store without a scratch register. x0 to x7 are the
+message of a call: they go to the handler and come back from it in registers and are not stored. The handlers keep x19
+to x28, so a call that ends in the same vCPU stores and loads x8 to x18 and the frame record only; the rest is saved
+when the handler named a successor. Where HCR_EL2.API is set the key for return addresses changes too, and that needs a
+barrier on the way in, the only one: exception entry and ERET synchronise (DDI 0487, D1.3.6).
+
+EL1 registers stay in the CPU as long as nothing else needs them: `leave` saves those of the guest that owns them
+before the vCPU that leaves can be claimed by another CPU, and `resume` loads those of a guest that does not own them.
 """
 
 from __future__ import annotations
 
 from typing import NoReturn
 
-from compiler.language import assembly_block, size_of, unreachable
+from compiler.language import Ptr, address_of, assembly_block, unreachable
+from hypervisor import dispatch
 from hypervisor.arch.aarch64 import exceptions
 from hypervisor.arch.aarch64.context import Context
+from hypervisor.arch.aarch64.el0_state import enter_el0_state, leave_el0_state
+from hypervisor.arch.aarch64.el1_state import load_el1_state, save_el1_state
+from hypervisor.arch.aarch64.guest_registers import APGAKeyHi_EL1, APGAKeyLo_EL1
 from hypervisor.arch.aarch64.pointer_keys import HYPERVISOR_KEY
 from hypervisor.arch.aarch64.registers import (
     ELR_EL2,
@@ -28,12 +34,16 @@ from hypervisor.arch.aarch64.registers import (
     APIAKeyHi_EL1,
     APIAKeyLo_EL1,
 )
-from hypervisor.core.cpu import CPUS, Cpu
-from hypervisor.core.vcpu import Vcpu
-from hypervisor.ffa import dispatch
+from hypervisor.core.cpu import Cpu
+from hypervisor.core.vcpu import Vcpu, VcpuState
 from runtime.syndrome import ExceptionClass
 
 EXCEPTION_CLASS_LSB = 26
+INTERRUPT = 0x40
+"""Stands for an interrupt where an exception class does for a synchronous exception."""
+SERROR = 0x41
+"""The same for an SError."""
+TGE_BIT = 27
 E2H_BIT = 34
 API_BIT = 41
 
@@ -41,49 +51,51 @@ API_BIT = 41
 @assembly_block(
     """
     naked
-    call dispatch.handle_call, exceptions.handle_exception, resume, CPUS, HYPERVISOR_KEY
+    global serve_interrupt, serve_serror
+    call dispatch.handle_call, exceptions.handle_exception, leave, HYPERVISOR_KEY
     in x0..x30, sp
-    clobber caller_saved, x29, x30, sp, memory
+    clobber caller_saved, x19..x30, sp, memory
     begin
-        stp     x12, x13, [sp, #{Context.x[12]}]
         mrs     x8, ESR_EL2
-        stp     x14, x15, [sp, #{Context.x[14]}]
-        mov     x9, sp                              // the vCPU
-        stp     x16, x17, [sp, #{Context.x[16]}]
         lsr     x8, x8, #{EXCEPTION_CLASS_LSB}
+    1:  stp     x12, x13, [sp, #{Context.x[12]}]
+        mov     x9, sp                              // the vCPU
+        stp     x14, x15, [sp, #{Context.x[14]}]
+        ldr     x10, [x9, #{Vcpu.cpu}]
+        stp     x16, x17, [sp, #{Context.x[16]}]
+        ldr     x11, [x10, #{Cpu.stack_top}]
         stp     x18, x19, [sp, #{Context.x[18]}]
         stp     x29, x30, [sp, #{Context.x[29]}]
-        ldr     x10, [x9, #{Vcpu.hypervisor_stack}]
-        cmp     x8, #{ExceptionClass.SVC.value}
-        mov     sp, x10
+        mov     sp, x11
         str     x9, [sp, #-16]!
-        mrs     x10, TPIDR_EL2
-        mov     x11, #{size_of(Cpu)}
-        adrp    x12, {CPUS}
-        add     x12, x12, :lo12:{CPUS}
-        madd    x12, x10, x11, x12
-        str     x9, [x12, #{Cpu.current}]
+        str     x9, [x10, #{Cpu.current}]
         mov     x29, xzr                            // backtraces end here
         mrs     x10, HCR_EL2
-        tbz     x10, #{API_BIT}, 1f
+        cmp     x8, #{ExceptionClass.HVC.value}
+        ccmp    x8, #{ExceptionClass.SVC.value}, #4, ne
+        ccmp    x8, #{ExceptionClass.SMC.value}, #4, ne
+        tbz     x10, #{API_BIT}, 2f
+        mrs     x12, APIAKeyLo_EL1
+        mrs     x13, APIAKeyHi_EL1
         adrp    x11, {HYPERVISOR_KEY}
+        stp     x12, x13, [x9, #{Context.key_ia_low}]
         add     x11, x11, :lo12:{HYPERVISOR_KEY}
         ldp     x12, x13, [x11]
         msr     APIAKeyLo_EL1, x12
         msr     APIAKeyHi_EL1, x13
         isb                                         // the handlers sign with it
-    1:  b.ne    4f                                  // not a call
+    2:  b.ne    5f                                  // not a call
         bl      {dispatch.handle_call}
-    2:  ldr     x8, [sp], #16
+    3:  ldr     x8, [sp], #16
         ldr     x9, [x8, #{Vcpu.successor}]
-        cbnz    x9, 5f                              // another vCPU runs next
+        cbnz    x9, 6f                              // another vCPU runs next
 
         ldr     x10, [x8, #{Context.configuration}]
-        tbz     x10, #{API_BIT}, 3f
-        ldp     x10, x11, [x8, #{Context.key_low}]
+        tbz     x10, #{API_BIT}, 4f
+        ldp     x10, x11, [x8, #{Context.key_ia_low}]
         msr     APIAKeyLo_EL1, x10
         msr     APIAKeyHi_EL1, x11
-    3:  mov     sp, x8
+    4:  mov     sp, x8
         ldp     x29, x30, [sp, #{Context.x[29]}]
         ldr     x18, [sp, #{Context.x[18]}]
         ldp     x16, x17, [sp, #{Context.x[16]}]
@@ -95,7 +107,14 @@ API_BIT = 41
         dsb     nsh                                 // nothing beyond is executed speculatively
         isb
 
-    4:  stp     x0, x1, [x9, #{Context.x[0]}]
+    serve_serror:
+        mov     x8, #{SERROR}
+        b       1b
+    serve_interrupt:
+        mov     x8, #{INTERRUPT}
+        b       1b
+
+    5:  stp     x0, x1, [x9, #{Context.x[0]}]
         stp     x2, x3, [x9, #{Context.x[2]}]
         stp     x4, x5, [x9, #{Context.x[4]}]
         stp     x6, x7, [x9, #{Context.x[6]}]
@@ -104,10 +123,18 @@ API_BIT = 41
         stp     x24, x25, [x9, #{Context.x[24]}]
         stp     x26, x27, [x9, #{Context.x[26]}]
         str     x28, [x9, #{Context.x[28]}]
+        mov     x0, x8
         bl      {exceptions.handle_exception}
-        b       2b
+        ldr     x8, [sp]                            // what was emulated may have changed any register
+        ldr     x19, [x8, #{Context.x[19]}]
+        ldp     x20, x21, [x8, #{Context.x[20]}]
+        ldp     x22, x23, [x8, #{Context.x[22]}]
+        ldp     x24, x25, [x8, #{Context.x[24]}]
+        ldp     x26, x27, [x8, #{Context.x[26]}]
+        ldr     x28, [x8, #{Context.x[28]}]
+        b       3b
 
-    5:  mrs     x10, SP_EL0
+    6:  mrs     x10, SP_EL0
         mrs     x11, ELR_EL2
         mrs     x12, SPSR_EL2
         mrs     x13, TPIDR_EL0
@@ -120,13 +147,16 @@ API_BIT = 41
         str     x10, [x8, #{Context.stack_pointer}]
         stp     x11, x12, [x8, #{Context.program_counter}]
         stp     x13, x14, [x8, #{Context.thread_pointer}]
-        ldrb    w10, [x8, #{Vcpu.state_when_saved}]
+        ldr     x10, [x8, #{Context.configuration}]
+        tbz     x10, #{API_BIT}, 7f
+        mrs     x11, APGAKeyLo_EL1
+        mrs     x12, APGAKeyHi_EL1
+        stp     x11, x12, [x8, #{Context.key_ga_low}]
+    7:  ldrb    w17, [x8, #{Vcpu.state_when_saved}]
         str     xzr, [x8, #{Vcpu.successor}]
-        add     x8, x8, #{Vcpu.state}
-        stlrb   w10, [x8]                           // from here on another CPU may run it
-        b       {resume}
+        b       {leave}
     """,
-    uses=(CPUS, EXCEPTION_CLASS_LSB, HYPERVISOR_KEY, Context, Cpu, ExceptionClass, dispatch, exceptions, size_of),
+    uses=(EXCEPTION_CLASS_LSB, HYPERVISOR_KEY, Context, Cpu, ExceptionClass, dispatch, exceptions),
 )
 def serve_exception() -> NoReturn:
     """What has no short path: call the handler, then go on with the same vCPU or its successor. x8 to x11 are saved."""
@@ -136,18 +166,89 @@ def serve_exception() -> NoReturn:
 @assembly_block(
     """
     naked
+    call resume, save_el1_state, enter_el0_state, leave_el0_state
+    in x0..x7, x8 = source, x9 = target, x17
+    clobber caller_saved, x19, x21..x24, x30, memory
+    begin
+        ldr     x21, [x8, #{Vcpu.cpu}]
+        ldr     x10, [x9, #{Context.configuration}]
+        str     x21, [x9, #{Vcpu.cpu}]
+        ldr     x19, [x21, #{Cpu.el1_owner}]
+        tbz     x10, #{E2H_BIT}, 4f
+        tbz     x10, #{TGE_BIT}, 3f
+        cmp     x19, x8                             // an EL0 partition is next and needs no EL1 register
+        ccmp    w17, #{VcpuState.BLOCKED.value}, #4, eq
+        b.ne    5f                                  // they are those of the vCPU that leaves, which may run elsewhere
+    2:  add     x10, x8, #{Vcpu.state}
+        stlrb   w17, [x10]                          // from here on another CPU may run it, if it waits
+        b       {resume}
+
+    3:  cmp     x19, x9                             // a guest at EL1 is next
+        b.eq    2b
+        cbz     x19, 2b
+    5:  mov     x22, x8
+        mov     x23, x9
+        mov     w24, w17
+        str     xzr, [x21, #{Cpu.el1_owner}]
+        add     x10, x19, #{Vcpu.el1}
+        bl      {save_el1_state}
+        mov     x9, x23
+        add     x10, x22, #{Vcpu.state}
+        stlrb   w24, [x10]
+        b       {resume}
+
+    4:  ldr     x11, [x8, #{Context.configuration}] // without E2H
+        mov     x22, x8
+        mov     x23, x9
+        mov     w24, w17
+        add     x12, x19, #{Vcpu.el1}
+        tbz     x11, #{TGE_BIT}, 6f
+        tbnz    x10, #{TGE_BIT}, 2b                 // EL0 to EL0
+        cbz     x19, 2b
+        bl      {leave_el0_state}
+        b       8f
+    6:  tbz     x10, #{TGE_BIT}, 3b                 // EL1 to EL1
+        cmp     w17, #{VcpuState.BLOCKED.value}
+        b.eq    7f
+        str     xzr, [x21, #{Cpu.el1_owner}]        // saved before EL0's values take the place of some
+        mov     x10, x12
+        bl      {save_el1_state}
+    7:  add     x12, x19, #{Vcpu.el1}
+        bl      {enter_el0_state}
+    8:  mov     x8, x22
+        mov     x9, x23
+        mov     w17, w24
+        ldr     x10, [x9, #{Context.configuration}]
+        tbnz    x10, #{TGE_BIT}, 2b
+        b       3b
+    """,
+    uses=(Cpu, Vcpu, VcpuState, enter_el0_state, leave_el0_state, save_el1_state),
+)
+def leave(source: Vcpu, target: Vcpu) -> NoReturn:
+    """Hand the CPU from `source`, whose registers are in its context, to `target`; w17 is what becomes of `source`."""
+    unreachable()
+
+
+@assembly_block(
+    """
+    naked
+    call load_el1_state
     in x0..x7, x9 = vcpu
-    clobber x8..x30, sp
+    clobber caller_saved, x19..x30, sp, memory
     begin
         ldp     x10, x11, [x9, #{Context.configuration}]
         msr     HCR_EL2, x10
-        tbz     x10, #{E2H_BIT}, 1f
+        tbz     x10, #{TGE_BIT}, 4f
+        tbz     x10, #{E2H_BIT}, 5f
         msr     TTBR0_EL2, x11
-    2:  tbz     x10, #{API_BIT}, 3f
-        ldp     x12, x13, [x9, #{Context.key_low}]
+    1:  tbz     x10, #{API_BIT}, 2f
+        ldp     x12, x13, [x9, #{Context.key_ia_low}]
+        ldp     x14, x15, [x9, #{Context.key_ga_low}]
         msr     APIAKeyLo_EL1, x12
         msr     APIAKeyHi_EL1, x13
-    3:  ldp     x10, x11, [x9, #{Context.program_counter}]
+        msr     APGAKeyLo_EL1, x14
+        msr     APGAKeyHi_EL1, x15
+    2:  ldp     x10, x11, [x9, #{Context.program_counter}]
         ldp     x12, x13, [x9, #{Context.thread_pointer}]
         msr     ELR_EL2, x10
         msr     SPSR_EL2, x11
@@ -170,21 +271,44 @@ def serve_exception() -> NoReturn:
         eret
         dsb     nsh
         isb
-    1:  msr     VTTBR_EL2, x11
-        b       2b
-    """
+
+    4:  ldr     x12, [x9, #{Vcpu.cpu}]
+        ldr     x13, [x12, #{Cpu.el1_owner}]
+        cmp     x13, x9
+        b.eq    1b                                  // its EL1 registers never left
+        str     x9, [x12, #{Cpu.el1_owner}]
+        mov     x11, x10
+        mov     x19, x9
+        add     x10, x9, #{Vcpu.el1}
+        bl      {load_el1_state}
+        mov     x9, x19
+        ldr     x10, [x9, #{Context.configuration}]
+        b       1b
+    5:  msr     VTTBR_EL2, x11
+        b       1b
+    """,
+    uses=(Cpu,),
 )
 def resume(vcpu: Vcpu) -> NoReturn:
     """Run a vCPU that this CPU owns; x0 to x7 are what it finds there. The twin shows the system registers."""
     context = vcpu.context
+    configuration = HCR_EL2(context.configuration)
     HCR_EL2.write(context.configuration)
-    if HCR_EL2(context.configuration).E2H:
+    if not configuration.TGE:
+        cpu = Ptr[Cpu].at(vcpu.cpu).value
+        owner = cpu.el1_owner
+        if owner is None or owner.address != address_of(vcpu).address:
+            cpu.el1_owner = address_of(vcpu)
+            load_el1_state(vcpu.el1, context.configuration)
+    elif configuration.E2H:
         TTBR0_EL2.write(context.translation)
     else:
         VTTBR_EL2.write(context.translation)
-    if HCR_EL2(context.configuration).API:
-        APIAKeyLo_EL1.write(context.key_low)
-        APIAKeyHi_EL1.write(context.key_high)
+    if configuration.API:
+        APIAKeyLo_EL1.write(context.key_ia_low)
+        APIAKeyHi_EL1.write(context.key_ia_high)
+        APGAKeyLo_EL1.write(context.key_ga_low)
+        APGAKeyHi_EL1.write(context.key_ga_high)
     ELR_EL2.write(context.program_counter)
     SPSR_EL2.write(context.processor_state)
     TPIDR_EL0.write(context.thread_pointer)

@@ -1,19 +1,24 @@
 """The exception vectors of EL2 (DDI 0487, D1.3.1): 16 entries of 32 instructions.
 
-Only synchronous exceptions of a partition are served; `short_calls.py` continues there. Everything else ends in a
-panic: nothing enables an interrupt, and the hypervisor itself must not fault. A panic switches to its own stack before
-it touches memory through SP, so that it can report a stack overflow.
+Synchronous exceptions of a vCPU continue in `short_calls.py`, interrupts and SErrors that it lets come to EL2 in
+`switch.py`; programs in AArch32 at a guest's EL0 are no different. Everything else ends in a panic: at EL2 interrupts
+are masked, and the hypervisor itself must not fault. A panic switches to its own stack before it touches memory through
+SP, so that it can report a stack overflow.
 """
 
 from __future__ import annotations
 
 from typing import NoReturn
 
-from compiler.language import assembly_block, export, size_of, unreachable
+from compiler.language import assembly_block, export, linker_symbol, size_of, unreachable
+from hypervisor.arch.aarch64.context import Context
 from hypervisor.arch.aarch64.short_calls import serve_synchronous
 from hypervisor.arch.aarch64.stacks import PANIC_FRAMES, PANIC_STACK_SLOT_SIZE, PANIC_STACKS_START
 from runtime import panic
 from runtime.panic_frame import PanicFrame
+
+SERVE_INTERRUPT = linker_symbol("serve_interrupt")
+SERVE_SERROR = linker_symbol("serve_serror")
 
 
 @export("exception_vectors")
@@ -25,9 +30,9 @@ from runtime.panic_frame import PanicFrame
     global el2_sync, el2_irq, el2_fiq, el2_serror
     global lower_sync, lower_irq, lower_fiq, lower_serror
     global lower32_sync, lower32_irq, lower32_fiq, lower32_serror
-    call enter_panic, serve_synchronous
-    in x0
-    clobber x0
+    call enter_panic, serve_synchronous, SERVE_INTERRUPT, SERVE_SERROR
+    in x0, x8..x11, sp
+    clobber x0, memory
     begin
     el2_sp0_sync:
         msr     TPIDRRO_EL0, x0
@@ -73,41 +78,39 @@ from runtime.panic_frame import PanicFrame
         b       {serve_synchronous}
     .balign 128
     lower_irq:
-        msr     TPIDRRO_EL0, x0
-        mov     x0, #9
-        b       {enter_panic}
+        stp     x8, x9, [sp, #{Context.x[8]}]
+        stp     x10, x11, [sp, #{Context.x[10]}]
+        b       {SERVE_INTERRUPT}
     .balign 128
     lower_fiq:
-        msr     TPIDRRO_EL0, x0
-        mov     x0, #10
-        b       {enter_panic}
+        stp     x8, x9, [sp, #{Context.x[8]}]
+        stp     x10, x11, [sp, #{Context.x[10]}]
+        b       {SERVE_INTERRUPT}
     .balign 128
     lower_serror:
-        msr     TPIDRRO_EL0, x0
-        mov     x0, #11
-        b       {enter_panic}
+        stp     x8, x9, [sp, #{Context.x[8]}]
+        stp     x10, x11, [sp, #{Context.x[10]}]
+        b       {SERVE_SERROR}
     .balign 128
-    lower32_sync:
-        msr     TPIDRRO_EL0, x0
-        mov     x0, #12
-        b       {enter_panic}
+    lower32_sync:                                   // a guest at EL1 may run AArch32 programs at EL0
+        b       {serve_synchronous}
     .balign 128
     lower32_irq:
-        msr     TPIDRRO_EL0, x0
-        mov     x0, #13
-        b       {enter_panic}
+        stp     x8, x9, [sp, #{Context.x[8]}]
+        stp     x10, x11, [sp, #{Context.x[10]}]
+        b       {SERVE_INTERRUPT}
     .balign 128
     lower32_fiq:
-        msr     TPIDRRO_EL0, x0
-        mov     x0, #14
-        b       {enter_panic}
+        stp     x8, x9, [sp, #{Context.x[8]}]
+        stp     x10, x11, [sp, #{Context.x[10]}]
+        b       {SERVE_INTERRUPT}
     .balign 128
     lower32_serror:
-        msr     TPIDRRO_EL0, x0
-        mov     x0, #15
-        b       {enter_panic}
+        stp     x8, x9, [sp, #{Context.x[8]}]
+        stp     x10, x11, [sp, #{Context.x[10]}]
+        b       {SERVE_SERROR}
     """,
-    uses=(serve_synchronous,),
+    uses=(SERVE_INTERRUPT, SERVE_SERROR, Context, serve_synchronous),
 )
 def exception_vectors() -> NoReturn:
     """Entered by the CPU alone; on the host there are no exceptions."""

@@ -30,7 +30,7 @@ def fault(_zero: u64) -> None:
 
 
 @export("image_main")
-def image_main(linear_map_offset: u64) -> NoReturn:
+def image_main(linear_map_offset: u64, _device_tree: u64) -> NoReturn:
     """The boot CPU."""
     boot.prepare(linear_map_offset)
     pointer_keys.enable()
@@ -42,10 +42,4 @@ def image_main(linear_map_offset: u64) -> NoReturn:
 @export("secondary_main")
 def secondary_main() -> NoReturn:
     """No other CPU is started."""
-    unreachable()
-
-
-@export("end_run")
-def end_run() -> NoReturn:
-    """No partition runs."""
     unreachable()

@@ -165,7 +165,7 @@ def with_partitions(target: Target) -> Target:
     (folder / "partitions.toml").write_text('[[partition]]\nprogram = "pong"\n\n[[partition]]\nprogram = "ping"\n')
     for name in ("ping", "pong"):
         (folder / f"{name}.py").write_text(name)
-    return replace(target, image=find_image(target.root, "hypervisor"))
+    return replace(target, image=replace(find_image(target.root, "hypervisor"), partitions=("ping", "pong")))
 
 
 class PartitionStages(RecordingStages):

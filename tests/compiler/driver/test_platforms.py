@@ -15,7 +15,7 @@ def test_qemu_virt() -> None:
     assert platform.pl011_base == 0x0900_0000
     assert (platform.distributor_base, platform.redistributor_base) == (0x0800_0000, 0x080A_0000)
     assert platform.dram_base == 0x4000_0000
-    assert platform.image_base >= 0x4010_0000  # below that, QEMU puts no device tree at the start of DRAM
+    assert platform.image_base == 0x4000_1000  # behind QEMU's own page of code
     assert platform.runner.machine == "virt,virtualization=on,gic-version=3"
 
 
@@ -52,9 +52,9 @@ def altered_qemu(root: Path, old: str, new: str) -> Path:
             "console.pl011_base is 0x9000004; expected a page-aligned address below 2^48",
         ),
         (
-            "image_base = 0x4020_0000",
-            "image_base = 0x4010_0000",
-            "memory.image_base is 0x40100000; expected a 2 MiB-aligned address below 2^48",
+            "image_base = 0x4000_1000",
+            "image_base = 0x4000_1800",
+            "memory.image_base is 0x40001800; expected a page-aligned address below 2^48",
         ),
         ("count_max = 8", 'count_max = "8"', "cpu.count_max is '8'; expected an integer from 1 to 64"),
         ("count_max = 8", "count_max = true", "cpu.count_max is True; expected an integer from 1 to 64"),
@@ -68,7 +68,7 @@ def altered_qemu(root: Path, old: str, new: str) -> Path:
         ('runner = "qemu"', 'runner = "kvm"', 'run.runner is \'kvm\'; expected "qemu" or "fvp"'),
         ("arguments = []", "arguments = [1]", "run.arguments is [1]; expected a list of strings"),
         (
-            "image_base = 0x4020_0000",
+            "image_base = 0x4000_1000",
             "image_base = 0x8000_0000",
             "memory.image_base is 0x80000000; expected an address inside DRAM, 0x40000000 to 0x7fffffff",
         ),

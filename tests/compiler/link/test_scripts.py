@@ -50,7 +50,7 @@ _start: b main_
 
 CONSTANTS = {
     "guest.ld": {"CPU_COUNT": 2, "GUARD_SIZE": 0x1000, "STACK_SIZE": 0x1000},
-    "hypervisor.ld": {"IMAGE_BASE": 0x40200000, "CPU_COUNT": 4, "STACK_SIZE": 0x2000, "PANIC_STACK_SIZE": 0x1000},
+    "hypervisor.ld": {"IMAGE_BASE": 0x40001000, "CPU_COUNT": 4, "STACK_SIZE": 0x2000, "PANIC_STACK_SIZE": 0x1000},
     "partition.ld": {"PARTITION_BASE": 0x400000, "STACK_SIZE": 0x1000},
     "program.ld": {"PROGRAM_BASE": 0x40100000, "STACK_SIZE": 0x1000},
 }
@@ -95,7 +95,7 @@ def test_boot_header_follows_the_arm64_protocol() -> None:
     branch, _, text_offset, size, flags = header[:5]
     assert branch >> 26 == 0b000101
     assert image.symbols["__image_start"].address + (branch & 0x3FFFFFF) * 4 == image.symbols["_start"].address
-    assert (text_offset, flags) == (0, 0xA)
+    assert (text_offset, flags) == (0x1000, 0xA)
     assert size == image.symbols["__image_end"].address - image.symbols["__image_start"].address
     assert header[8] == 0x644D5241
 
@@ -130,6 +130,6 @@ def test_a_constant_that_is_not_passed_is_named() -> None:
 
 
 def test_a_bad_constant_fails_the_assertion_that_names_it() -> None:
-    constants = {**CONSTANTS["hypervisor.ld"], "IMAGE_BASE": 0x40001000}
-    with pytest.raises(LinkError, match="IMAGE_BASE must be a multiple of 2 MiB"):
+    constants = {**CONSTANTS["hypervisor.ld"], "IMAGE_BASE": 0x40001800}
+    with pytest.raises(LinkError, match="IMAGE_BASE must be a multiple of 4 KiB"):
         link(inputs("hypervisor.ld"), load_script(FOLDER / "hypervisor.ld"), symbols=constants)

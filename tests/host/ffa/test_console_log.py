@@ -6,7 +6,7 @@ import pytest
 
 from hypervisor.ffa.errors import FfaError
 from hypervisor.ffa.functions import Function
-from tests.host.ffa.machine import PING, Machine, error, success
+from tests.host.ffa.machine import Machine, error, success
 
 LOG = Function.CONSOLE_LOG.value
 LOG_64 = Function.CONSOLE_LOG_64.value
@@ -26,9 +26,7 @@ def packed(text: str, width: int) -> list[int]:
 
 def log(machine: Machine, text: str, function: int = LOG_64) -> tuple[int, ...]:
     words = packed(text, 8 if function == LOG_64 else 4)
-    for index, word in enumerate(words[6:]):
-        machine.partitions[PING].vcpu.context.x[8 + index] = word
-    return machine.call(function, len(text), *words[:6])
+    return machine.call(function, len(text), *words[:6], extended=words[6:])
 
 
 @pytest.mark.parametrize("function", [LOG, LOG_64])
@@ -37,14 +35,15 @@ def test_a_line_goes_out_when_it_ends(machine: Machine, function: int, end: str)
     assert log(machine, "Hello, ", function) == success()
     assert machine.console == ""
     assert log(machine, "world" + end, function) == success()
-    assert machine.console == "ping: Hello, world\n"
+    assert machine.console == "[1 0] Hello, world\n"
 
 
 @pytest.mark.parametrize(("function", "most"), [(LOG, 24), (LOG_64, 48)])
 def test_every_register_is_used_and_no_more(machine: Machine, function: int, most: int) -> None:
+    machine.call(Function.VERSION.value, VERSION_1_1)
     text = "".join(chr(ord("a") + number % 26) for number in range(most - 1)) + "\n"
     assert log(machine, text, function) == success()
-    assert machine.console == f"ping: {text}"
+    assert machine.console == f"[1 0] {text}"
     assert machine.call(function, most + 1) == error(FfaError.INVALID_PARAMETERS)
     assert machine.call(function, 0) == error(FfaError.INVALID_PARAMETERS)
 
@@ -53,7 +52,7 @@ def test_version_1_2_has_sixteen_registers(machine: Machine) -> None:
     machine.call(Function.VERSION.value, VERSION_1_2)
     text = "".join(chr(ord("0") + number % 64) for number in range(127)) + "\n"
     assert log(machine, text) == success()
-    assert machine.console == f"ping: {text}"
+    assert machine.console == f"[1 0] {text}"
     assert machine.call(LOG_64, 129) == error(FfaError.INVALID_PARAMETERS)
 
 
@@ -65,5 +64,5 @@ def test_older_versions_have_six(machine: Machine) -> None:
 def test_a_full_buffer_goes_out_too(machine: Machine) -> None:
     for _ in range(11):
         assert log(machine, "x" * 24, LOG) == success()
-    assert machine.console.startswith("ping: xxxx")
+    assert machine.console.startswith("[1 0] xxxx")
     assert machine.console.endswith("\n")

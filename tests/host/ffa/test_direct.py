@@ -7,15 +7,15 @@ import pytest
 from hypervisor.core.vcpu import VcpuState
 from hypervisor.ffa.errors import FfaError
 from hypervisor.ffa.functions import Function
-from tests.host.ffa.machine import MASK_32, PING, PING_ID, PONG, PONG_ID, Machine, error
+from tests.host.ffa.machine import GUEST, GUEST_ID, MASK_32, PRIMARY, SERVICE, SERVICE_ID, Machine, error, target
 
 REQUEST = Function.DIRECT_REQUEST.value
 REQUEST_64 = Function.DIRECT_REQUEST_64.value
 RESPONSE = Function.DIRECT_RESPONSE.value
 RESPONSE_64 = Function.DIRECT_RESPONSE_64.value
 WAIT = Function.MSG_WAIT.value
-PING_TO_PONG = PING_ID << 16 | PONG_ID
-PONG_TO_PING = PONG_ID << 16 | PING_ID
+TO_SERVICE = GUEST_ID << 16 | SERVICE_ID
+TO_GUEST = SERVICE_ID << 16 | GUEST_ID
 WIDE = [0x1111_2222_3333_4440 + number for number in range(5)]
 NARROW = [value & MASK_32 for value in WIDE]
 DATA_ABORT = 0x9200_0006
@@ -24,39 +24,41 @@ WAIT_INSTRUCTION = 0x0600_0000
 
 @pytest.fixture
 def machine() -> Machine:
-    return Machine()
+    made = Machine()
+    made.run(GUEST)
+    return made
 
 
 @pytest.mark.parametrize(("function", "payload"), [(REQUEST, NARROW), (REQUEST_64, WIDE)])
 def test_a_request_reaches_the_receiver(machine: Machine, function: int, payload: list[int]) -> None:
-    assert machine.call(function, PING_TO_PONG, 0, *WIDE) == (function, PING_TO_PONG, 0, *payload)
-    assert machine.running() == PONG
-    assert (machine.state(PING), machine.state(PONG)) == (VcpuState.BLOCKED, VcpuState.RUNNING)
+    assert machine.call(function, TO_SERVICE, 0, *WIDE) == (function, TO_SERVICE, 0, *payload)
+    assert machine.running() == SERVICE
+    assert (machine.state(GUEST), machine.state(SERVICE)) == (VcpuState.BLOCKED, VcpuState.RUNNING)
 
 
 @pytest.mark.parametrize(("function", "payload"), [(RESPONSE, NARROW), (RESPONSE_64, WIDE)])
 def test_a_response_reaches_the_requester(machine: Machine, function: int, payload: list[int]) -> None:
-    machine.call(REQUEST, PING_TO_PONG)
-    assert machine.call(function, PONG_TO_PING, 0, *WIDE) == (function, PONG_TO_PING, 0, *payload)
-    assert machine.running() == PING
-    assert (machine.state(PING), machine.state(PONG)) == (VcpuState.RUNNING, VcpuState.WAITING)
+    machine.call(REQUEST, TO_SERVICE)
+    assert machine.call(function, TO_GUEST, 0, *WIDE) == (function, TO_GUEST, 0, *payload)
+    assert machine.running() == GUEST
+    assert (machine.state(GUEST), machine.state(SERVICE)) == (VcpuState.RUNNING, VcpuState.WAITING)
 
 
 @pytest.mark.parametrize(
     ("endpoints", "flags", "code"),
     [
-        (PING_TO_PONG, 1, FfaError.INVALID_PARAMETERS),
-        (PING_TO_PONG, 0x8000_0000, FfaError.INVALID_PARAMETERS),
-        (PONG_TO_PING, 0, FfaError.INVALID_PARAMETERS),
-        (PING_ID << 16 | PING_ID, 0, FfaError.INVALID_PARAMETERS),
-        (PING_ID << 16 | 0x7FFF, 0, FfaError.INVALID_PARAMETERS),
-        (PING_ID << 16, 0, FfaError.INVALID_PARAMETERS),
+        (TO_SERVICE, 1, FfaError.INVALID_PARAMETERS),
+        (TO_SERVICE, 0x8000_0000, FfaError.INVALID_PARAMETERS),
+        (TO_GUEST, 0, FfaError.INVALID_PARAMETERS),
+        (GUEST_ID << 16 | GUEST_ID, 0, FfaError.INVALID_PARAMETERS),
+        (GUEST_ID << 16 | 0x7FFF, 0, FfaError.INVALID_PARAMETERS),
+        (GUEST_ID << 16, 0, FfaError.INVALID_PARAMETERS),
     ],
 )
 def test_a_bad_request_changes_nothing(machine: Machine, endpoints: int, flags: int, code: FfaError) -> None:
     assert machine.call(REQUEST, endpoints, flags, *WIDE) == error(code)
-    assert machine.running() == PING
-    assert (machine.state(PING), machine.state(PONG)) == (VcpuState.RUNNING, VcpuState.WAITING)
+    assert machine.running() == GUEST
+    assert (machine.state(GUEST), machine.state(SERVICE)) == (VcpuState.RUNNING, VcpuState.WAITING)
 
 
 @pytest.mark.parametrize(
@@ -69,48 +71,48 @@ def test_a_bad_request_changes_nothing(machine: Machine, endpoints: int, flags: 
     ],
 )
 def test_a_receiver_that_does_not_wait_is_left_alone(machine: Machine, state: VcpuState, code: FfaError) -> None:
-    machine.partitions[PONG].vcpu.state = state
-    assert machine.call(REQUEST, PING_TO_PONG) == error(code)
-    assert machine.state(PONG) is state
-    assert machine.running() == PING
+    machine.vcpu(SERVICE).state = state
+    assert machine.call(REQUEST, TO_SERVICE) == error(code)
+    assert machine.state(SERVICE) is state
+    assert machine.running() == GUEST
 
 
 def test_a_receiver_cannot_ask_its_requester(machine: Machine) -> None:
-    machine.call(REQUEST, PING_TO_PONG)
-    assert machine.call(REQUEST, PONG_TO_PING) == error(FfaError.BUSY)
+    machine.call(REQUEST, TO_SERVICE)
+    assert machine.call(REQUEST, TO_GUEST) == error(FfaError.BUSY)
 
 
 @pytest.mark.parametrize(
     ("endpoints", "flags", "code"),
     [
-        (PONG_TO_PING, 1, FfaError.INVALID_PARAMETERS),
-        (PING_TO_PONG, 0, FfaError.INVALID_PARAMETERS),
-        (PONG_ID << 16 | PONG_ID, 0, FfaError.INVALID_PARAMETERS),
-        (PONG_ID << 16 | 9, 0, FfaError.DENIED),
+        (TO_GUEST, 1, FfaError.INVALID_PARAMETERS),
+        (TO_SERVICE, 0, FfaError.INVALID_PARAMETERS),
+        (SERVICE_ID << 16 | SERVICE_ID, 0, FfaError.INVALID_PARAMETERS),
+        (SERVICE_ID << 16 | 9, 0, FfaError.DENIED),
     ],
 )
 def test_a_bad_response_changes_nothing(machine: Machine, endpoints: int, flags: int, code: FfaError) -> None:
-    machine.call(REQUEST, PING_TO_PONG)
+    machine.call(REQUEST, TO_SERVICE)
     assert machine.call(RESPONSE, endpoints, flags) == error(code)
-    assert machine.running() == PONG
-    assert (machine.state(PING), machine.state(PONG)) == (VcpuState.BLOCKED, VcpuState.RUNNING)
+    assert machine.running() == SERVICE
+    assert (machine.state(GUEST), machine.state(SERVICE)) == (VcpuState.BLOCKED, VcpuState.RUNNING)
 
 
 def test_a_response_without_a_request_is_denied(machine: Machine) -> None:
-    assert machine.call(RESPONSE, PING_TO_PONG) == error(FfaError.DENIED)
+    assert machine.call(RESPONSE, TO_SERVICE) == error(FfaError.DENIED)
 
 
 def test_a_response_is_given_once(machine: Machine) -> None:
-    machine.call(REQUEST, PING_TO_PONG)
-    machine.call(RESPONSE, PONG_TO_PING)
-    machine.run(PONG)
-    assert machine.call(RESPONSE, PONG_TO_PING) == error(FfaError.DENIED)
+    machine.call(REQUEST, TO_SERVICE)
+    machine.call(RESPONSE, TO_GUEST)
+    machine.run(SERVICE)
+    assert machine.call(RESPONSE, TO_GUEST) == error(FfaError.DENIED)
 
 
-def test_waiting_leaves_the_cpu(machine: Machine) -> None:
-    machine.call(WAIT)
-    assert machine.is_idle
-    assert machine.state(PING) is VcpuState.WAITING
+def test_waiting_gives_the_cpu_to_the_primary(machine: Machine) -> None:
+    assert machine.call(WAIT) == (WAIT, target(GUEST), 0, 0, 0, 0, 0, 0)
+    assert machine.running() == PRIMARY
+    assert (machine.state(PRIMARY), machine.state(GUEST)) == (VcpuState.RUNNING, VcpuState.WAITING)
 
 
 @pytest.mark.parametrize("register", [1, 3, 4, 5, 6, 7])
@@ -120,34 +122,35 @@ def test_unused_registers_of_a_wait_are_zero(machine: Machine, register: int) ->
     assert machine.call(*registers) == error(FfaError.INVALID_PARAMETERS)
     registers[register] = 1 << 32
     machine.call(*registers)
-    assert machine.is_idle
+    assert machine.running() == PRIMARY
 
 
 def test_a_request_has_to_be_answered_before_waiting(machine: Machine) -> None:
-    machine.call(REQUEST, PING_TO_PONG)
+    machine.call(REQUEST, TO_SERVICE)
     assert machine.call(WAIT) == error(FfaError.DENIED)
-    assert machine.running() == PONG
+    assert machine.running() == SERVICE
 
 
 def test_the_requester_learns_that_the_receiver_faulted(machine: Machine) -> None:
-    machine.call(REQUEST, PING_TO_PONG)
-    assert machine.fault(DATA_ABORT) == error(FfaError.ABORTED)
-    assert machine.running() == PING
-    assert (machine.state(PING), machine.state(PONG)) == (VcpuState.RUNNING, VcpuState.ABORTED)
-    assert "partition pong: stopped" in machine.console
-    assert machine.call(REQUEST, PING_TO_PONG) == error(FfaError.ABORTED)
+    machine.call(REQUEST, TO_SERVICE)
+    aborted = list(error(FfaError.ABORTED))
+    aborted[1] = target(SERVICE)
+    assert machine.fault(DATA_ABORT) == tuple(aborted)
+    assert machine.running() == GUEST
+    assert (machine.state(GUEST), machine.state(SERVICE)) == (VcpuState.RUNNING, VcpuState.ABORTED)
+    assert "service vCPU 0: stopped" in machine.console
+    assert machine.call(REQUEST, TO_SERVICE) == error(FfaError.ABORTED)
 
 
-def test_a_fault_outside_of_a_request_leaves_the_cpu(machine: Machine) -> None:
+def test_a_fault_outside_of_a_request_gives_the_cpu_to_the_primary(machine: Machine) -> None:
     machine.fault(DATA_ABORT)
-    assert machine.is_idle
-    assert machine.state(PING) is VcpuState.ABORTED
+    assert machine.running() == PRIMARY
+    assert machine.state(GUEST) is VcpuState.ABORTED
 
 
 def test_a_wait_instruction_is_stepped_over(machine: Machine) -> None:
     machine.session.registers["ELR_EL2"] = 0x1000
-    for number in range(8):
-        machine.partitions[PING].vcpu.context.x[number] = number + 1
-    assert machine.fault(WAIT_INSTRUCTION) == (1, 2, 3, 4, 5, 6, 7, 8)
+    result = machine.call(Function.ID_GET.value)
+    assert machine.fault(WAIT_INSTRUCTION) == result
     assert machine.session.registers["ELR_EL2"] == 0x1004
-    assert machine.running() == PING
+    assert machine.running() == GUEST

@@ -1,0 +1,93 @@
+"""Enters the partitions of the manifest into the tables that all of the hypervisor works with."""
+
+from __future__ import annotations
+
+from compiler.language import Ordering, address_of, static, string_at, struct, u8, u16, u64
+from hypervisor.boot import plan as plans
+from hypervisor.boot.plan import PartitionPlan
+from hypervisor.boot.refusal import refuse
+from hypervisor.core.partition import PARTITIONS, Partition, PartitionId, PartitionKind
+from hypervisor.core.vcpu import (
+    RECEIVES_REQUESTS,
+    SENDS_REQUESTS,
+    VCPU_COUNT_MAX,
+    VCPUS,
+    VERSION_OPEN,
+    VcpuState,
+    enter_in_table,
+)
+from hypervisor.ffa.protocol import OWN_VERSION
+from hypervisor.firmware import smc_whitelist
+
+REQUEST_METHODS = RECEIVES_REQUESTS | SENDS_REQUESTS
+"""Of a service's messaging-method what vCPUs keep."""
+
+
+@struct
+class Pool:
+    """How many vCPUs of VCPUS are used."""
+
+    vcpu_count: u64 = 0
+
+
+POOL: Pool = static(Pool())
+
+
+def enter_partition(plan: PartitionPlan, vcpu_count: u64) -> Partition:
+    """Fill the next entry of PARTITIONS, and its vCPUs with all but registers."""
+    partition = PARTITIONS.partitions[PARTITIONS.count]
+    partition.index = PARTITIONS.count
+    partition.id = PartitionId(plan.id)
+    partition.kind = kind_of(plan)
+    partition.version = OWN_VERSION if partition.kind == PartitionKind.PRIMARY else plan.ffa_version
+    partition.name_size = plan.name_size
+    for index in range(plan.name_size):
+        partition.name[index] = plan.name[index]
+    if plan.is_smc_permissive:
+        smc_whitelist.allow_all(partition)
+    for index in range(plan.smc_count):
+        assert smc_whitelist.allow(partition, plan.smc_whitelist[index]), "more SMCs than a manifest may list"
+    _enter_vcpus(plan, partition, vcpu_count)
+    PARTITIONS.count += 1
+    return partition
+
+
+def _enter_vcpus(plan: PartitionPlan, partition: Partition, count: u64) -> None:
+    if count > VCPU_COUNT_MAX - POOL.vcpu_count:
+        name = string_at(plans.name_of(plan))
+        refuse(f"{name}: {count} vCPUs are too many beside those before; there can be {VCPU_COUNT_MAX} in all")
+    partition.first_vcpu = POOL.vcpu_count
+    partition.vcpu_count = count
+    POOL.vcpu_count += count
+    for index in range(count):
+        vcpu = VCPUS[partition.first_vcpu + index]
+        vcpu.partition = address_of(partition)
+        vcpu.partition_id = partition.id
+        vcpu.index = u16(index)
+        vcpu.kind = partition.kind
+        vcpu.methods = methods_of(plan)
+        vcpu.attention.store(VERSION_OPEN, Ordering.RELAXED)
+        vcpu.state.store(VcpuState.OFF, Ordering.RELAXED)
+    if count == 1 and partition.kind != PartitionKind.PRIMARY:
+        enter_in_table(VCPUS[partition.first_vcpu])
+
+
+def methods_of(plan: PartitionPlan) -> u8:
+    """Which direct requests the partition takes part in, through any of its services."""
+    if plan.kind == plans.PartitionKind.PRIMARY:
+        return SENDS_REQUESTS
+    methods: u8 = 0
+    for index in range(plan.service_count):
+        methods |= u8(plan.services[index].messaging_method & REQUEST_METHODS)
+    return methods
+
+
+def kind_of(plan: PartitionPlan) -> PartitionKind:
+    """What the manifest's reader calls it, in the tables' words."""
+    match plan.kind:
+        case plans.PartitionKind.PRIMARY:
+            return PartitionKind.PRIMARY
+        case plans.PartitionKind.EL1:
+            return PartitionKind.EL1
+        case plans.PartitionKind.EL0:
+            return PartitionKind.EL0
