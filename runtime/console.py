@@ -17,14 +17,9 @@ def console_write(_text: Slice[u8]) -> None:
     """Send bytes; provided by the image."""
 
 
-@no_inline
 def log(message: Format) -> None:
     """Print a line."""
-    buffer = TextBuffer()
-    render(buffer, message)
-    with CONSOLE_LOCK:
-        console_write(buffer.written())
-        console_write(utf8("\n"))
+    log_text(message, utf8(""))
 
 
 @no_inline

@@ -5,7 +5,7 @@ A lock may be taken while locks of lower rank are held; the compiler rejects any
 
 from __future__ import annotations
 
-from compiler.language import Atomic, Ordering, lock_rank, spin_hint, struct, u32
+from compiler.language import Atomic, Ordering, lock_rank, no_inline, spin_hint, struct, u32
 
 TX_BUFFER_RANK = 2
 RX_BUFFER_RANK = 4
@@ -23,11 +23,13 @@ class TicketLock:
     next_ticket: Atomic[u32] = Atomic(0)
     now_serving: Atomic[u32] = Atomic(0)
 
+    @no_inline
     def __enter__(self) -> None:
         ticket = self.next_ticket.fetch_add(1, Ordering.RELAXED)
         while self.now_serving.load(Ordering.ACQUIRE) != ticket:
             spin_hint()
 
+    @no_inline
     def __exit__(self, _kind: object, _error: object, _trace: object) -> None:
         self.now_serving.fetch_add(1, Ordering.RELEASE)
 

@@ -16,11 +16,14 @@ from hypervisor.core.vcpu import (
     VcpuState,
     enter_in_table,
 )
+from hypervisor.ffa.endpoint import Endpoint, endpoint_of
 from hypervisor.ffa.protocol import OWN_VERSION
 from hypervisor.firmware import smc_whitelist
 
 REQUEST_METHODS = RECEIVES_REQUESTS | SENDS_REQUESTS
-"""Of a service's messaging-method what vCPUs keep."""
+"""Of a partition's methods what its vCPUs keep."""
+PRIMARY_METHODS = 1 << 1 | 1 << 2 | 1 << 10
+"""The primary, which has no manifest, sends direct requests of both kinds, and indirect messages."""
 
 
 @struct
@@ -47,9 +50,24 @@ def enter_partition(plan: PartitionPlan, vcpu_count: u64) -> Partition:
         smc_whitelist.allow_all(partition)
     for index in range(plan.smc_count):
         assert smc_whitelist.allow(partition, plan.smc_whitelist[index]), "more SMCs than a manifest may list"
+    _enter_endpoint(plan, endpoint_of(partition))
     _enter_vcpus(plan, partition, vcpu_count)
     PARTITIONS.count += 1
     return partition
+
+
+def _enter_endpoint(plan: PartitionPlan, endpoint: Endpoint) -> None:
+    """What FF-A has to know: services, and which messages the partition takes part in through any of them."""
+    endpoint.receives_notifications = plan.has_notifications
+    endpoint.methods = PRIMARY_METHODS if plan.kind == plans.PartitionKind.PRIMARY else 0
+    endpoint.service_count = plan.service_count
+    for index in range(plan.service_count):
+        planned = plan.services[index]
+        service = endpoint.services[index]
+        for word in range(len(service.uuid)):
+            service.uuid[word] = u64(planned.uuid[2 * word]) | u64(planned.uuid[2 * word + 1]) << 32
+        service.methods = u16(planned.messaging_method)
+        endpoint.methods |= service.methods
 
 
 def _enter_vcpus(plan: PartitionPlan, partition: Partition, count: u64) -> None:
@@ -65,21 +83,11 @@ def _enter_vcpus(plan: PartitionPlan, partition: Partition, count: u64) -> None:
         vcpu.partition_id = partition.id
         vcpu.index = u16(index)
         vcpu.kind = partition.kind
-        vcpu.methods = methods_of(plan)
+        vcpu.methods = u8(endpoint_of(partition).methods & REQUEST_METHODS)
         vcpu.attention.store(VERSION_OPEN, Ordering.RELAXED)
         vcpu.state.store(VcpuState.OFF, Ordering.RELAXED)
     if count == 1 and partition.kind != PartitionKind.PRIMARY:
         enter_in_table(VCPUS[partition.first_vcpu])
-
-
-def methods_of(plan: PartitionPlan) -> u8:
-    """Which direct requests the partition takes part in, through any of its services."""
-    if plan.kind == plans.PartitionKind.PRIMARY:
-        return SENDS_REQUESTS
-    methods: u8 = 0
-    for index in range(plan.service_count):
-        methods |= u8(plan.services[index].messaging_method & REQUEST_METHODS)
-    return methods
 
 
 def kind_of(plan: PartitionPlan) -> PartitionKind:

@@ -17,7 +17,7 @@ from hypervisor.boot.plan import Manifest
 from hypervisor.boot.problems import Rule
 from hypervisor.boot.refusal import STATUS_REFUSED, refuse
 from hypervisor.core.cpu import CPU_COUNT_MAX, CPUS
-from hypervisor.core.partition import Partition, name_of
+from hypervisor.core.partition import Partition, PartitionKind, name_of
 from hypervisor.core.vcpu import VCPUS, Vcpu, VcpuState
 from hypervisor.firmware import firmware
 from hypervisor.memory import page_table
@@ -95,7 +95,7 @@ def _load_secondary(index: u64) -> None:
     plan = MANIFEST.partitions[index]
     partition = entries.enter_partition(plan, plan.vcpu_count)
     base = secondary.load(BOARD, host.archive_bytes(), plan, partition)
-    level = "EL0" if partition.kind == entries.PartitionKind.EL0 else "EL1"
+    level = "EL0" if partition.kind == PartitionKind.EL0 else "EL1"
     size_kib = plan.mem_size >> 10
     log(f"vm{plan.id} {name_of(partition)}: {level}, {partition.vcpu_count} vCPU, {size_kib} KiB at {base}")
 

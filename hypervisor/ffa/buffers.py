@@ -7,7 +7,7 @@ none. Locks are taken in the order TX, RX, also where the two are of different p
 
 from __future__ import annotations
 
-from compiler.language import PhysAddr, static_assert, u64
+from compiler.language import PhysAddr, no_inline, static_assert, u64
 from hypervisor.core.vcpu import Vcpu, partition_of
 from hypervisor.ffa.endpoint import RX_FULL_BITS, Buffer, Endpoint, endpoint_of
 from hypervisor.ffa.errors import FfaError
@@ -93,6 +93,7 @@ def map_both(space: AddressSpace, endpoint: Endpoint, tx_address: u64, rx_addres
     return None
 
 
+@no_inline
 def own_access(space: AddressSpace, address: u64) -> Access | None:
     """What a partition may do with a page of normal memory that it owns alone; None if it does not."""
     leaf = common_leaf(space, address, PAGE_SIZE)

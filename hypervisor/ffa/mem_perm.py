@@ -5,7 +5,7 @@ Stage 1 with E2H and stage 2 without: the partition's address space, whatever tr
 
 from __future__ import annotations
 
-from compiler.language import u32, u64
+from compiler.language import no_inline, u32, u64
 from hypervisor.core.partition import PartitionKind
 from hypervisor.core.vcpu import Vcpu, partition_of
 from hypervisor.ffa.errors import FfaError
@@ -72,6 +72,7 @@ def is_inside(space: AddressSpace, base: u64, page_count: u64) -> bool:
     return base < size and page_count <= (size - base) // PAGE_SIZE
 
 
+@no_inline
 def permissions_at(space: AddressSpace, address: u64) -> u32:
     """Permissions of a page, NO_ACCESS where nothing is mapped."""
     leaf = common_leaf(space, address, PAGE_SIZE)

@@ -10,7 +10,7 @@ entry that is zero is nothing.
 
 from __future__ import annotations
 
-from compiler.language import Array, Bits, EnumU8, bit, bits, constant, u8, u64
+from compiler.language import Array, Bits, EnumU8, bit, bits, constant, no_inline, u8, u64
 
 NORMAL = 0
 DEVICE = 1
@@ -170,6 +170,7 @@ def attributes(regime: Regime, access: Access) -> u64:
     return ATTRIBUTES[u64(regime.value) * ACCESS_COUNT + access.value]
 
 
+@no_inline
 def access_of(regime: Regime, leaf: u64) -> Access | None:
     """The access that a leaf gives, address and table bit left out; None if it is none of ours."""
     word = leaf & ~(STATE_MASK | Descriptor.GUARDED)
