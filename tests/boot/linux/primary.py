@@ -9,7 +9,9 @@ from tests.boot.machine import partition
 
 MANIFEST = Path(__file__).parent / "manifest.dts"
 PARTITION_MANIFESTS = ROOT / "hypervisor" / "guests" / "manifests"
-PARTITIONS = ("echo_el1", "echo_el0", "messenger_el1")
+SERVICES = ("echo_el1", "echo_el0")
+LOOPS = ("faulty_el1", "faulty_el0")
+PARTITIONS = SERVICES + LOOPS
 """Those of `manifest.dts`, in its order; `ffa_module/ffa_check.c` has their UUIDs."""
 
 
