@@ -112,13 +112,26 @@ def copy_bytes(target: VirtAddr, source: VirtAddr, size_bytes: u64) -> None:
         add     x1, x0, x1
         sub     x3, x2, #1
         bic     x0, x0, x3
-        cmp     x0, x1
-        b.hs    2f
+        sub     x3, x1, x2, lsl #2                  // four lines at a time
+        cmp     x0, x3
+        b.hi    2f
     1:  dc      civac, x0
         add     x0, x0, x2
+        dc      civac, x0
+        add     x0, x0, x2
+        dc      civac, x0
+        add     x0, x0, x2
+        dc      civac, x0
+        add     x0, x0, x2
+        cmp     x0, x3
+        b.ls    1b
+    2:  cmp     x0, x1
+        b.hs    4f
+    3:  dc      civac, x0
+        add     x0, x0, x2
         cmp     x0, x1
-        b.lo    1b
-    2:  dsb     ish
+        b.lo    3b
+    4:  dsb     ish
         ret
     """
 )

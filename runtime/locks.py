@@ -9,6 +9,7 @@ from compiler.language import Atomic, Ordering, lock_rank, no_inline, spin_hint,
 
 TX_BUFFER_RANK = 2
 RX_BUFFER_RANK = 4
+NOTIFICATIONS_RANK = 6
 ADDRESS_SPACE_RANK = 8
 PAGE_POOL_RANK = 10
 IDENTIFIERS_RANK = 12

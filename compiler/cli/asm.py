@@ -31,7 +31,7 @@ def asm(
 ) -> int:
     """Show a function's Python lines above their instructions; without a name, the largest functions."""
     if schedule:
-        _schedule(symbol, elf, Target(ROOT, find_image(ROOT, image), load_platform(ROOT, platform), profile), cpu)
+        _schedule(symbol, elf, Target(ROOT, find_image(image), load_platform(ROOT, platform), profile), cpu)
         return 0
     if elf is None:
         elf = bring_up_to_date(platform, image, profile, PhaseLog()).artefacts["elf"]

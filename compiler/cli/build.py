@@ -54,7 +54,7 @@ def bring_up_to_date(
     platform: str, image: str, profile: Profile, log: PhaseLog, form: DiagnosticsForm = DiagnosticsForm.TEXT
 ) -> BuildResult:
     """Build the named image for the named platform, or find that nothing changed; show errors and warnings."""
-    target = Target(ROOT, find_image(ROOT, image), load_platform(ROOT, platform), profile)
+    target = Target(ROOT, find_image(image), load_platform(ROOT, platform), profile)
     with shown(form) as warnings:
         result = run_pipeline(target, CompilerStages(), log)
         warnings += log.warnings

@@ -6,6 +6,8 @@ from compiler.driver.images import all_images
 from compiler.driver.paths import ROOT
 from compiler.driver.platforms import load_platform, platform_names
 
+GUEST_LIBRARY = "runtime.partition."
+
 
 def list_all() -> int:
     """List platforms, images and benchmarks."""
@@ -33,10 +35,10 @@ def list_all() -> int:
                 image.name,
                 image.description,
                 image.level,
-                ", ".join(image.entry_modules),
+                ", ".join(name for name in image.entry_modules if not name.startswith(GUEST_LIBRARY)),
                 str(image.linker_script),
             )
-            for image in all_images(ROOT)
+            for image in all_images()
         ],
     )
     output.say("")

@@ -18,10 +18,10 @@ from compiler.cli.build import (
 from compiler.cli.progress import PhaseDisplay
 from compiler.driver import runner
 from compiler.driver.images import DEFAULT_IMAGE, alias_offset
-from compiler.driver.initrd import make_initrd
+from compiler.driver.initrd import Initrd, make_initrd
 from compiler.driver.paths import ROOT
 from compiler.driver.pipeline import BuildResult
-from compiler.driver.stages import CompilerStages, Profile
+from compiler.driver.stages import CompilerStages, Profile, Target
 from compiler.driver.timing import PhaseLog
 
 
@@ -42,21 +42,33 @@ def run_image(
     """Build an image, boot it, and end with the guest's status (124 after a time-out)."""
     log = PhaseLog(PhaseDisplay())
     result = bring_up_to_date(platform, image, profile, log)
-    initrd = make_initrd(result.target, manifest, CompilerStages(), log).file.relative_to(ROOT) if manifest else None
+    initrd = pack_guests(result.target, manifest, log)
     elf, raw = (result.artefacts[suffix].relative_to(ROOT) for suffix in ("elf", "bin"))
     options = runner.RunOptions(smp, cpu, gdb, icount, timeout)
-    command = runner.run_command(result.target.platform, elf, raw, options, initrd)
+    command = runner.run_command(
+        result.target.platform, elf, raw, options, initrd.file.relative_to(ROOT) if initrd else None
+    )
     if verbose:
         output.say(f"$ {shlex.join(command)}", "dim")
     if gdb:
-        output.say(debugger_hint(result))
+        output.say(debugger_hint(result, initrd))
     return runner.run(command, timeout)
 
 
-def debugger_hint(result: BuildResult) -> str:
-    """Say how to attach gdb to the image that waits, with the symbols of the partitions inside."""
-    image = result.target.image
+def pack_guests(target: Target, manifest: Path | None, log: PhaseLog) -> Initrd | None:
+    """Build and pack the guests of the manifest, or else those that the image has by default."""
+    if manifest is None and target.image.manifest is None:
+        return None
+    return make_initrd(target, manifest or ROOT / str(target.image.manifest), CompilerStages(), log)
+
+
+def debugger_hint(result: BuildResult, initrd: Initrd | None) -> str:
+    """Say how to attach gdb to the image that waits, and how to add the symbols of its guests."""
     elf = result.artefacts["elf"].relative_to(ROOT)
-    partitions = [elf.with_name(f"{name}.elf") for name in image.partitions]
-    command = shlex.join(runner.gdb_command(elf, alias_offset(image), partitions))
-    return f"waiting for a debugger; in another terminal, in the folder of build.py:\n  {command}"
+    command = shlex.join(runner.gdb_command(elf, alias_offset(result.target.image)))
+    lines = ["waiting for a debugger; in another terminal, in the folder of build.py:", f"  {command}"]
+    if initrd is not None and initrd.guests:
+        guests = (guest.artefacts["elf"].relative_to(ROOT) for guest in initrd.guests)
+        lines += ["for a guest, with its address from the console:"]
+        lines += [f"  (gdb) add-symbol-file {guest} -o ADDRESS" for guest in guests]
+    return "\n".join(lines)

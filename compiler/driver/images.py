@@ -1,26 +1,21 @@
 """Images: what the tool can build, each from which modules, with which linker script and which constants for it.
 
 An image's name is also that of its artefacts, `build/<platform>/<name>.elf` and so on. The roots of an image are the
-exported functions of its entry modules and of all that these import. Partitions are images of their own, listed in
-hypervisor/partitions/partitions.toml; the hypervisor's image carries them in a section each. The image `measure` is the
-same hypervisor with two other partitions in the places of those of the list, for `bench ffa`.
+exported functions of its entry modules and of all that these import. Guests are images of their own; which of them the
+hypervisor gets, a manifest says.
 """
 
 import importlib
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from compiler.driver.errors import ToolError, did_you_mean
 from compiler.driver.platforms import Platform
 
-PARTITIONS_FILE = Path("hypervisor", "partitions", "partitions.toml")
-PARTITION_BASE = 0x1000_0000  # virtual; below 4 GiB in the half that belongs to a partition
-PARTITION_DISTANCE = 0x100_0000  # each has addresses of its own, so that a debugger can tell partitions apart
-PARTITION_STACK_SIZE_BYTES = 0x4000
-MEASURING_PARTITIONS = ("measure_ask", "measure_serve")  # as many as the list has, in its order of names
+DEFAULT_MANIFEST = Path("hypervisor", "guests", "manifests", "default.dts")
 GUEST_SCRIPT = Path("linker_scripts", "guest.ld")
+GUEST_LEVELS = ("EL0", "EL1")
 GUEST_STACKS_MODULE = "runtime.partition.stacks"
 GUEST_FAULT_ENTRY = "runtime.partition.vectors.end_guest"
 PANIC_ENTRY = "hypervisor.arch.aarch64.vectors.enter_panic"
@@ -31,9 +26,9 @@ STACKS_MODULE = "hypervisor.arch.aarch64.stacks"  # has the sizes of the hypervi
 @dataclass(frozen=True)
 class Image:
     """One image. `level` names the exception level and world that it is entered in; `relocatable` ones run at any
-    address, and apply the relocations of their pointers themselves. `other_stacks`: functions that put a stack into SP
-    that is not the ordinary one, each with the constant of the linker script that is its size. `partition_base`: where
-    a partition runs, a virtual address."""
+    address, and apply the relocations of their pointers themselves. `cpu_count`: how many CPUs of a guest get a stack.
+    `other_stacks`: functions that put a stack into SP that is not the ordinary one, each with the constant of the
+    linker script that is its size. `manifest`: what guests it gets when nobody says which, seen from the root."""
 
     name: str
     description: str
@@ -41,10 +36,9 @@ class Image:
     entry_modules: tuple[str, ...]
     linker_script: Path
     relocatable: bool = False
-    partitions: tuple[str, ...] = ()
     cpu_count: int = 1
     other_stacks: tuple[tuple[str, str], ...] = ()
-    partition_base: int = PARTITION_BASE
+    manifest: Path | None = None
 
 
 def guest_image(name: str, modules: tuple[str, ...], level: str, description: str, cpu_count: int = 1) -> Image:
@@ -87,31 +81,26 @@ GUESTS = (
 DEFAULT_IMAGE = "hypervisor"  # what `run` boots: the fullest stack there is
 
 
-def all_images(root: Path) -> tuple[Image, ...]:
+HYPERVISOR = Image(
+    name="hypervisor",
+    description="the hypervisor of the normal world",
+    level="NS-EL2",
+    entry_modules=("hypervisor.main",),
+    linker_script=Path("linker_scripts", "hypervisor.ld"),
+    relocatable=True,
+    other_stacks=((PANIC_ENTRY, "PANIC_STACK_SIZE"),),
+    manifest=DEFAULT_MANIFEST,
+)
+
+
+def all_images() -> tuple[Image, ...]:
     """Return every image that the checkout can build."""
-    partitions = _partition_names(root)
-    hypervisor = Image(
-        name="hypervisor",
-        description="the hypervisor of the normal world",
-        level="NS-EL2",
-        entry_modules=("hypervisor.main",),
-        linker_script=Path("linker_scripts", "hypervisor.ld"),
-        relocatable=True,
-        other_stacks=((PANIC_ENTRY, "PANIC_STACK_SIZE"),),
-    )
-    measure = replace(
-        hypervisor,
-        name="measure",
-        description="the hypervisor, with the partitions of bench ffa",
-        partitions=MEASURING_PARTITIONS,
-    )
-    programs = (*partitions, *MEASURING_PARTITIONS)
-    return (hypervisor, measure, *(_partition_image(name, index) for index, name in enumerate(programs)), *GUESTS)
+    return (HYPERVISOR, *GUESTS)
 
 
-def find_image(root: Path, name: str) -> Image:
+def find_image(name: str) -> Image:
     """Return the named image, or raise ToolError B203."""
-    by_name = {image.name: image for image in all_images(root)}
+    by_name = {image.name: image for image in all_images()}
     if name not in by_name:
         names = ", ".join(by_name)
         raise ToolError("B203", f"there is no image '{name}'{did_you_mean(name, by_name)}", fix=f"images are: {names}")
@@ -120,7 +109,7 @@ def find_image(root: Path, name: str) -> Image:
 
 def link_constants(image: Image, platform: Platform) -> Mapping[str, int]:
     """Return what the image's linker script wants to know."""
-    if image.linker_script == GUEST_SCRIPT:
+    if image.level in GUEST_LEVELS:
         guest = importlib.import_module(GUEST_STACKS_MODULE)
         return {
             "CPU_COUNT": image.cpu_count,
@@ -128,8 +117,6 @@ def link_constants(image: Image, platform: Platform) -> Mapping[str, int]:
             "STACK_SIZE": int(guest.STACK_SIZE),
             "FAULT_STACK_SIZE": int(guest.FAULT_STACK_SIZE),
         }
-    if image.level == "EL0":
-        return {"PARTITION_BASE": image.partition_base, "STACK_SIZE": PARTITION_STACK_SIZE_BYTES}
     stacks = importlib.import_module(STACKS_MODULE)
     return {
         "IMAGE_BASE": platform.image_base,
@@ -142,30 +129,3 @@ def link_constants(image: Image, platform: Platform) -> Mapping[str, int]:
 def alias_offset(image: Image) -> int:
     """Return how far above its linked addresses an image may run; 0 when it stays where it is."""
     return int(importlib.import_module(LINEAR_MAP_MODULE).UPPER_HALF) if image.relocatable else 0
-
-
-def _partition_image(name: str, index: int) -> Image:
-    return Image(
-        name=name,
-        description="a partition",
-        level="EL0",
-        entry_modules=(f"hypervisor.partitions.{name}",),
-        linker_script=Path("linker_scripts", "partition.ld"),
-        partition_base=PARTITION_BASE + index * PARTITION_DISTANCE,
-    )
-
-
-def _partition_names(root: Path) -> tuple[str, ...]:
-    """Return the partitions of the list, none where there is no list. The list's other keys are the hypervisor's."""
-    try:
-        content = tomllib.loads((root / PARTITIONS_FILE).read_text(encoding="utf-8"))
-        return tuple(sorted(str(row["program"]) for row in content["partition"]))
-    except FileNotFoundError:
-        return ()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise ToolError(
-            "B205",
-            f"the list of partitions is not as expected: {error}",
-            where=PARTITIONS_FILE,
-            fix='write a table [[partition]] for each, with at least program = "NAME"',
-        ) from None

@@ -18,7 +18,6 @@ from compiler.driver.stages import Stages, Target
 from compiler.driver.timing import PhaseLog
 from compiler.image.cpio import write_archive
 
-DEFAULT_MANIFEST = Path("hypervisor", "guests", "manifests", "default.dts")
 MANIFEST_NAME = "manifest.dtb"
 NAMED_FILE = re.compile(r'\b(?:kernel_filename|fdt_filename|ramdisk_filename) = "([^"]*)";')
 
@@ -71,9 +70,9 @@ def _content(hypervisor: Target, manifest: Path, name: str, stages: Stages, gues
         return beside.read_bytes()
     if beside.suffix == ".dtb" and beside.with_suffix(".dts").is_file():
         return compile_tree(beside.with_suffix(".dts"))
-    images = [image.name for image in all_images(hypervisor.root)]
+    images = [image.name for image in all_images()]
     if beside.suffix == ".bin" and beside.stem in images:
-        guest = build(replace(hypervisor, image=find_image(hypervisor.root, beside.stem)), stages, PhaseLog())
+        guest = build(replace(hypervisor, image=find_image(beside.stem)), stages, PhaseLog())
         guests.append(guest)
         return guest.artefacts["bin"].read_bytes()
     raise ToolError(

@@ -1,8 +1,8 @@
-"""From sources to artefacts: load, partitions, check, generate, link, guard, inspect; only what changed.
+"""From sources to artefacts: load, check, generate, link, guard, inspect; only what changed.
 
 The key of a build is a digest of everything that it depends on: the contents of the files of the compiler, of the
 program's modules that were imported, and of all that is no module (platform data, linker scripts); the names of all
-files; the profile; and the partitions inside. A build whose key is that of the artefacts on disk is done, if these are
+files; and the profile. A build whose key is that of the artefacts on disk is done, if these are
 unchanged. Artefacts are replaced whole, each by a rename: a reader never sees half a file, and an interrupted build
 leaves the earlier one.
 """
@@ -14,15 +14,15 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from compiler.driver import freshness
 from compiler.driver.errors import ToolError
-from compiler.driver.images import Image, find_image
-from compiler.driver.platforms import PAGE_SIZE_BYTES, Platform
-from compiler.driver.stages import PROGRAM_FOLDERS, Inspected, Linked, Objects, StackUse, Stages, Target
+from compiler.driver.images import Image
+from compiler.driver.platforms import Platform
+from compiler.driver.stages import PROGRAM_FOLDERS, Inspected, Linked, StackUse, Stages, Target
 from compiler.driver.timing import PhaseLog
 
 ARTEFACT_SUFFIXES = ("elf", "bin", "map", "lst")
@@ -87,8 +87,7 @@ def load(root: Path) -> Inputs:
 
 
 def _build(target: Target, inputs: Inputs, stages: Stages, log: PhaseLog) -> BuildResult:
-    partitions = _embedded_partitions(target, inputs, stages, log)
-    earlier = _earlier_result(target, inputs, partitions)
+    earlier = _earlier_result(target, inputs)
     if earlier is not None:
         return earlier
     with log.phase("check") as phase:
@@ -106,43 +105,23 @@ def _build(target: Target, inputs: Inputs, stages: Stages, log: PhaseLog) -> Bui
         checks_count = sum(lowered.checks_before.values()) + checked.proven_count
         phase.detail = f"{sum(checks_left.values())} of {checks_count} run-time checks left"
     with log.phase("link"):
-        linked = stages.link([(target.image.name, lowered.object), *blocks, *partitions], target)
+        linked = stages.link([(target.image.name, lowered.object), *blocks], target)
     with log.phase("guard") as phase:
         stacks = stages.guard(linked, program, lowered.traps, target)
         phase.detail = ", ".join(f"{use.used_bytes} of {use.size_bytes} bytes of stack" for use in stacks)
     with log.phase("inspect"):
         inspected = stages.inspect(linked, target)
-    key = _key(target, inputs, partitions, checked.modules)
+    key = _key(target, inputs, checked.modules)
     return _store(target, inputs, Record(key, checked.modules, checks_left, stacks), linked, inspected)
 
 
-def _embedded_partitions(target: Target, inputs: Inputs, stages: Stages, log: PhaseLog) -> list[tuple[str, bytes]]:
-    """Build the partitions that the image carries; return an object for each, with the raw binary as its section."""
-    if not target.image.partitions:
-        return []
-    from compiler.link import write_data_object
-
-    objects: list[tuple[str, bytes]] = []
-    with log.phase("partitions") as phase:
-        phase.cached = True
-        for name in target.image.partitions:
-            result = _build(replace(target, image=find_image(target.root, name)), inputs, stages, PhaseLog())
-            content = result.artefacts["bin"].read_bytes()
-            objects.append((name, write_data_object(f".partitions.{name}", content, {}, alignment=PAGE_SIZE_BYTES)))
-            phase.cached = phase.cached and result.up_to_date
-        phase.detail = ", ".join(target.image.partitions)
-    return objects
-
-
-def _key(target: Target, inputs: Inputs, partitions: Objects, modules: Sequence[str]) -> str:
+def _key(target: Target, inputs: Inputs, modules: Sequence[str]) -> str:
     """Return the digest of what a build depends on that imported these modules (file names) of the program."""
     imported = set(modules)
     digest = hashlib.sha256(f"{sys.version} {target.profile.value}".encode())
     for name, content in inputs.digests.items():
         is_other_module = name.startswith(PROGRAM_FOLDERS) and name.endswith(".py") and name not in imported
         digest.update(f"\n{name} {'' if is_other_module else content}".encode())
-    for name, partition in partitions:
-        digest.update(f"\n{name} {_digest(partition)}".encode())
     return digest.hexdigest()
 
 
@@ -150,13 +129,13 @@ def _record_file(target: Target) -> Path:
     return target.root / "build" / ".cache" / "builds" / f"{target.platform.name}-{target.image.name}.json"
 
 
-def _earlier_result(target: Target, inputs: Inputs, partitions: Objects) -> BuildResult | None:
+def _earlier_result(target: Target, inputs: Inputs) -> BuildResult | None:
     """Return the result on disk when it was built from the same inputs and is still what was written."""
     artefacts = artefact_paths(target.root, target.platform, target.image)
     try:
         record = json.loads(_record_file(target).read_text(encoding="utf-8"))
         digests = {suffix: _digest(path.read_bytes()) for suffix, path in artefacts.items()}
-        if record["key"] != _key(target, inputs, partitions, record["modules"]) or record["digests"] != digests:
+        if record["key"] != _key(target, inputs, record["modules"]) or record["digests"] != digests:
             return None
         sizes, checks = record["size_bytes"], record["checks_left"]
         stacks = tuple(_stack_use(row) for row in record["stacks"])

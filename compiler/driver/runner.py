@@ -59,14 +59,13 @@ def run_command(platform: Platform, elf: Path, raw: Path, options: RunOptions, i
     return [*command, *platform.runner.arguments, *what]
 
 
-def gdb_command(elf: Path, alias_offset: int = 0, partitions: Sequence[Path] = ()) -> list[str]:
+def gdb_command(elf: Path, alias_offset: int = 0) -> list[str]:
     """Return the command that attaches a debugger to an image started with `gdb`.
 
     `alias_offset`: how far above the addresses of its file an image runs once it has switched its MMU on; breakpoints
-    then stand at both. `partitions`: the ELF files of the partitions inside.
+    then stand at both.
     """
-    files = [f"{elf} -o {alias_offset:#x}"] if alias_offset else []
-    symbols = [part for file in (*files, *partitions) for part in ("-ex", f"add-symbol-file {file}")]
+    symbols = ["-ex", f"add-symbol-file {elf} -o {alias_offset:#x}"] if alias_offset else []
     return ["gdb-multiarch", "-ex", "set confirm off", *symbols, "-ex", f"target remote :{GDB_PORT}", str(elf)]
 
 

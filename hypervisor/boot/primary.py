@@ -10,7 +10,7 @@ from hypervisor.arch.aarch64.boot import IMAGE_END
 from hypervisor.boot import host, placement, windows
 from hypervisor.boot.board import Board, Range
 from hypervisor.boot.cpio import File
-from hypervisor.boot.fdt import FdtError
+from hypervisor.boot.fdt import FdtError, open_tree
 from hypervisor.boot.fdt_edit import add_reservations, set_initrd
 from hypervisor.boot.manifest import bytes_of_file
 from hypervisor.boot.placement import PLACEMENT, TAKEN_COUNT_MAX
@@ -118,4 +118,6 @@ def patch_tree(board: Board, ramdisk: File) -> None:
     error = add_reservations(tree, withheld[0:count])
     if isinstance(error, FdtError):
         refuse(f"boot: the host's device tree has no room for {count} more reservations; error {error.value}")
-    bulk.clean(address_of(tree[0]).address, len(tree))
+    patched = open_tree(tree)
+    assert not isinstance(patched, FdtError), "the host's device tree is damaged by its editing"
+    bulk.clean(address_of(tree[0]).address, max(patched.structure_end, patched.strings_end))

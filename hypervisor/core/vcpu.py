@@ -1,8 +1,8 @@
 """vCPUs: the one structure for the primary, for guests at EL1 and for partitions at EL0.
 
 Who may write: the CPU that took the vCPU to RUNNING by `claim` owns every field until `state` is one that can be
-claimed again. `state` is the only token of that ownership; `interrupts` and `attention` are atomic and open to all. A
-BLOCKED vCPU belongs to the CPU of the vCPU that will answer it. vCPUs of the primary never leave their CPU.
+claimed again. `state` is the only token of that ownership; `interrupts.posted` and `attention` are atomic, open to all.
+A BLOCKED vCPU belongs to the CPU of the vCPU that will answer it. vCPUs of the primary never leave their CPU.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from hypervisor.arch.aarch64.context import Context
 from hypervisor.arch.aarch64.el1_state import El1State
 from hypervisor.arch.aarch64.vector_state import VectorState
 from hypervisor.core.partition import Partition, PartitionId, PartitionKind
+from hypervisor.core.virtual_interrupts import VirtualInterrupts
 
 VCPU_COUNT_MAX = 40
 """For all partitions together."""
@@ -63,6 +64,10 @@ INTERRUPT_PENDING = 1 << 1
 
 VERSION_OPEN = 1 << 2
 """In `attention`: the vCPU has made no call but FFA_VERSION; set at first."""
+OWES_RESPONSE_2 = 1 << 3
+"""In `attention`: the request that it is serving was FFA_MSG_SEND_DIRECT_REQ2."""
+PARTITION_ABORTED = 1 << 4
+"""In `attention`: another vCPU of its partition has faulted; it runs no more than until its next exception."""
 
 RECEIVES_REQUESTS = 1 << 0
 """In `methods`: direct requests may be sent to the partition."""
@@ -96,6 +101,7 @@ class Vcpu:
     """Why no short path may enter or leave the vCPU; 0 when there is no reason."""
     el1: El1State
     vectors: VectorState
+    interrupts: VirtualInterrupts
 
     def claim(self, expected: VcpuState) -> bool:
         """Take ownership of an idle vCPU; False when it is not in the `expected` state."""

@@ -51,6 +51,7 @@ def handle_unmap(caller: Vcpu, call: Message, reply: Message) -> FfaError | None
         unshare(partition.memory, endpoint.tx)
         unshare(partition.memory, endpoint.rx)
         endpoint.rx.is_full = False
+        endpoint.rx.used_size = 0
     reply.succeed(0)
     return None
 
@@ -90,6 +91,7 @@ def map_both(space: AddressSpace, endpoint: Endpoint, tx_address: u64, rx_addres
     if isinstance(error, FfaError):
         unshare(space, endpoint.tx)
         return error
+    endpoint.rx.used_size = PAGE_SIZE
     return None
 
 

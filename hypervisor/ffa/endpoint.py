@@ -5,9 +5,11 @@ Services are set when the partition is loaded and only read from then on. The re
 
 from __future__ import annotations
 
-from compiler.language import Array, Atomic, PhysAddr, array, lock_rank, static, struct, u16, u64
+from compiler.language import Array, Atomic, PhysAddr, UntrustedBytes, array, lock_rank, static, struct, u16, u64
 from hypervisor.core.partition import PARTITION_COUNT_MAX, Partition
 from hypervisor.memory.descriptors import Access
+from hypervisor.memory.linear_map import to_virtual
+from hypervisor.memory.pages import PAGE_SIZE
 from runtime.locks import RX_BUFFER_RANK, TX_BUFFER_RANK, TicketLock
 
 SERVICE_COUNT_MAX = 4
@@ -57,10 +59,19 @@ class RxBuffer(Buffer):
 
     is_full: bool = False
     """Whether it is the partition's, until that releases it."""
+    used_size: u64 = 0
+    """Bytes from its start that are not known to be zero."""
 
     def is_free(self) -> bool:
         """Whether the hypervisor may write to it."""
         return self.is_mapped() and not self.is_full
+
+    def clear_from(self, size_bytes: u64) -> None:
+        """Zero what an earlier message left behind the `size_bytes` bytes of this one."""
+        if size_bytes < self.used_size:
+            buffer = UntrustedBytes.at(to_virtual(self.start), PAGE_SIZE)
+            _ = buffer.zero(size_bytes, self.used_size - size_bytes)
+        self.used_size = size_bytes
 
 
 @struct

@@ -137,7 +137,7 @@ def write(endpoint: Endpoint, query: Query) -> FfaError | None:
         while find_next(query, info):
             _ = buffer.copy_out(offset, bytes_of(info)[0:size])
             offset += size
-        _ = buffer.zero(offset, PAGE_SIZE - offset)
+        endpoint.rx.clear_from(offset)
         endpoint.rx.is_full = True
     return None
 

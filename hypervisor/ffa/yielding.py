@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from hypervisor.core.partition import PartitionKind
-from hypervisor.core.scheduler import return_to_primary
-from hypervisor.core.vcpu import Vcpu, VcpuState
+from hypervisor.core.vcpu import Vcpu
 from hypervisor.ffa.errors import FfaError
 from hypervisor.ffa.functions import Function
-from hypervisor.ffa.message import Message, low, target_information
+from hypervisor.ffa.message import Message, low
+from hypervisor.ffa.sleep import pause
 
 
 def handle(caller: Vcpu, call: Message, reply: Message) -> FfaError | None:
     """The primary sees FFA_YIELD with the wanted pause in w2, w3; for the primary itself it is a success."""
-    if low(call.x1 | call.x4 | call.x5 | call.x6 | call.x7) != 0:
+    if low(call.x4 | call.x5 | call.x6 | call.x7) != 0:
         return FfaError.INVALID_PARAMETERS
     if caller.kind == PartitionKind.PRIMARY:
         reply.succeed(0)
         return None
     set_result(caller)
-    return_to_primary(caller, VcpuState.YIELDED)
-    reply.x0 = Function.YIELD.value
-    reply.x1 = target_information(caller)
+    pause(caller, reply)
     reply.x2 = low(call.x2)
     reply.x3 = low(call.x3)
     return None

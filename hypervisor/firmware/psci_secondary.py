@@ -13,7 +13,7 @@ from hypervisor.core.scheduler import return_to_primary
 from hypervisor.core.vcpu import Vcpu, VcpuState, partition_of, vcpu_of
 from hypervisor.ffa.functions import Function
 from hypervisor.ffa.message import Message, target_information
-from hypervisor.ffa.sleep import give_up
+from hypervisor.ffa.sleep import give_up, sleep
 from hypervisor.firmware.functions import SmcccFunction
 from hypervisor.firmware.psci import OWN_VERSION, affinity_of, register_of
 
@@ -37,7 +37,7 @@ def handle(caller: Vcpu, function: PsciFunction, call: Message, reply: Message) 
             switch_off(caller, reply)
         case PsciFunction.CPU_SUSPEND | PsciFunction.CPU_SUSPEND_64:
             keep_result(caller, call)
-            give_up(caller, VcpuState.SLEEPING, reply)
+            sleep(caller, reply)
         case PsciFunction.SYSTEM_OFF | PsciFunction.SYSTEM_RESET:
             reply.x0 = register_of(PsciError.NOT_SUPPORTED.value)
 

@@ -81,7 +81,6 @@ def is_to_be_repeated(result: LongMessage) -> bool:
 
 def verify(result: LongMessage, function: Call, endpoints: u64, expected: u64, seed: u64) -> None:
     """Hold a response to what it has to be, register by register."""
-    assert result.x[1] == endpoints, "the response of another partition"
     if function == Call.DIRECT_REQUEST_2:
         assert result.x[0] == Call.DIRECT_RESPONSE_2.value, "no response"
         assert result.x[answer.ANSWER + 1] == seed, "the response to another request"
@@ -91,4 +90,5 @@ def verify(result: LongMessage, function: Call, endpoints: u64, expected: u64, s
     else:
         assert result.x[0] == Call.DIRECT_RESPONSE_64.value, "no response"
         assert result.x[answer.FIRST_PAYLOAD] == seed, "the response to another request"
+    assert result.x[1] == endpoints, "the response of another partition"
     assert result.x[answer.ANSWER] == expected, "a wrong answer"

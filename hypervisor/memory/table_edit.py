@@ -17,7 +17,7 @@ How entries change (DDI 0487, D8.14 and D8.16.1):
 
 from __future__ import annotations
 
-from compiler.language import PhysAddr, VirtAddr, dmb, dsb, isb, static_assert, struct, u64
+from compiler.language import PhysAddr, VirtAddr, dmb, dsb, isb, static_assert, struct, u64, wrapping_add
 from hypervisor.memory import pages, tlb
 from hypervisor.memory.address_space import (
     ADDRESS_MASK,
@@ -119,6 +119,10 @@ def plan(space: AddressSpace, edit: Edit) -> u64 | MapError:
     address = edit.start
     while address < edit.end:
         place, level = find_entry(space.root, space.first_level, address)
+        run = _empty_run(edit, place, level, address)
+        if run != 0:
+            address += run * block_size(level)
+            continue
         while True:
             old = entry_at(place).value
             if is_table(old, level):
@@ -135,6 +139,20 @@ def plan(space: AddressSpace, edit: Edit) -> u64 | MapError:
             if address == edit.end or is_table_end(address, level):
                 break
     return count
+
+
+def _empty_run(edit: Edit, place: VirtAddr, level: u64, address: u64) -> u64:
+    """How many entries of one table, from `place` on, are empty and become a leaf each: most of what a map does."""
+    size = block_size(level)
+    if not edit.is_map or level == 0 or address & (size - 1) != 0 or not edit.is_congruent(size):
+        return 0
+    end_of_table = (address | (size * ENTRY_COUNT - 1)) + 1
+    count = (min(edit.end, end_of_table) - address) >> level_shift(level)
+    entries = entry_at(place)
+    run: u64 = 0
+    while run < count and entries[run] == 0:
+        run += 1
+    return run
 
 
 def _count_tables(edit: Edit, start: u64, end: u64, level: u64) -> u64:
@@ -178,6 +196,10 @@ def commit(space: AddressSpace, edit: Edit, tables: PageList) -> None:
 
 def _write_leaves(edit: Edit, place: VirtAddr, level: u64, start: u64, stale: Stale) -> u64:
     """Change the entries of one table from `start` on; the first address that is in another or needs another table."""
+    run = _empty_run(edit, place, level, start)
+    if run != 0:
+        _fill(place, run, edit.replacement(0, start, level), block_size(level))
+        return start + run * block_size(level)
     address = start
     while True:
         old = entry_at(place).value
@@ -195,6 +217,15 @@ def _write_leaves(edit: Edit, place: VirtAddr, level: u64, start: u64, stale: St
         place = place + ENTRY_SIZE
         if address == edit.end or is_table_end(address, level):
             return address
+
+
+def _fill(place: VirtAddr, count: u64, first: u64, step: u64) -> None:
+    """Write leaves whose addresses follow each other."""
+    entries = entry_at(place)
+    leaf = first
+    for index in range(count):
+        entries[index] = leaf
+        leaf = wrapping_add(leaf, step)
 
 
 def _make_table(

@@ -103,7 +103,7 @@ class Bench:
     def __init__(self, options: Options) -> None:
         debian.require(["run"], "bench ffa")
         self.platform: Platform = load_platform(ROOT, "qemu")
-        self.target = Target(ROOT, find_image(ROOT, "hypervisor"), self.platform, Profile.RELEASE)
+        self.target = Target(ROOT, find_image("hypervisor"), self.platform, Profile.RELEASE)
         self.artefacts = build(self.target, CompilerStages(), PhaseLog()).artefacts
         self.code = Code(read_executable(self.artefacts["elf"].read_bytes()))
         self.verbose = options.verbose

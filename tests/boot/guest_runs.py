@@ -6,8 +6,8 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from compiler.driver.images import find_image
-from compiler.driver.initrd import DEFAULT_MANIFEST, make_initrd
+from compiler.driver.images import DEFAULT_MANIFEST, find_image
+from compiler.driver.initrd import make_initrd
 from compiler.driver.paths import ROOT
 from compiler.driver.runner import RunOptions, run_command
 from compiler.driver.stages import CompilerStages, Profile, Target
@@ -22,7 +22,7 @@ TIMEOUT_SECONDS = 180
 @cache
 def initrd(manifest: Path) -> Path:
     """A copy of the archive of a manifest: tests may run side by side, and pack the same one."""
-    target = Target(ROOT, find_image(ROOT, "hypervisor"), platform(), Profile.RELEASE)
+    target = Target(ROOT, find_image("hypervisor"), platform(), Profile.RELEASE)
     folder = ROOT / "build" / "boot-tests"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:

@@ -46,13 +46,7 @@ def platform(name: str = "qemu") -> Platform:
 @cache
 def hypervisor(profile: Profile = Profile.RELEASE) -> Path:
     """The hypervisor's ELF file."""
-    return _build(find_image(ROOT, "hypervisor"), profile)
-
-
-@cache
-def partition(name: str, profile: Profile = Profile.RELEASE) -> Path:
-    """The ELF file of a partition that the hypervisor carries."""
-    return _build(find_image(ROOT, name), profile)
+    return _build(find_image("hypervisor"), profile)
 
 
 @cache

@@ -16,7 +16,7 @@ from compiler.driver.stages import Profile, Target
 from tests.boot.machine import hypervisor, partition, platform
 from tests.tools import debian_tool
 
-IMAGE = find_image(ROOT, "hypervisor")
+IMAGE = find_image("hypervisor")
 CONSOLE_LOG = Path("hypervisor", "ffa", "console_log.py")
 PING = Path("hypervisor", "partitions", "ping.py")
 

@@ -17,6 +17,7 @@ from hypervisor.core.vcpu import Vcpu, partition_of
 from hypervisor.ffa.abort import abort_vcpu
 from hypervisor.ffa.message import Message, MessageRegisters, registers_of
 from hypervisor.ffa.preempt import preempt
+from hypervisor.ffa.sleep import pause, sleep
 from hypervisor.memory.page_table import query
 from runtime.syndrome import ExceptionClass, class_of, is_abort, is_translation_fault
 
@@ -25,6 +26,8 @@ SHORT_INSTRUCTION_SIZE = 2
 INTERRUPT = 0x40
 SERROR = 0x41
 """What `switch.serve_exception` passes instead of an exception class."""
+IS_EVENT = 1 << 0
+"""In the syndrome of a trapped wait: WFE, not WFI."""
 
 
 @export("handle_exception")
@@ -37,21 +40,27 @@ def handle_exception(cause: u64) -> MessageRegisters:
     elif cause == SERROR and vcpu.kind != PartitionKind.PRIMARY:
         _end(vcpu, reply, None)
     else:
-        is_ended = False
+        is_served = False
         if cause != INTERRUPT and cause != SERROR:
-            is_ended = _handle_synchronous(vcpu, reply)
-        if not is_ended:
+            is_served = _handle_synchronous(vcpu, reply)
+        if not is_served:
             reply.load(vcpu.context.x)
     return registers_of(reply)
 
 
 def _handle_synchronous(vcpu: Vcpu, reply: Message) -> bool:
-    """Serve a synchronous exception; True if the vCPU does not go on and `reply` is for its successor."""
+    """Serve a synchronous exception; True if `reply` is for who runs next, else the vCPU goes on as it was."""
     syndrome = ESR_EL2.read().raw
     kind = class_of(syndrome)
     if kind is not None and kind == ExceptionClass.WFX:
         step_over()
-        return False
+        if vcpu.kind == PartitionKind.PRIMARY:
+            return False
+        if syndrome & IS_EVENT != 0:
+            pause(vcpu, reply)
+        else:
+            sleep(vcpu, reply)
+        return True
     if vcpu.kind == PartitionKind.EL0:
         _end(vcpu, reply, kind)
         return True

@@ -246,6 +246,10 @@ class CNTPCT_EL0(SystemRegister):
     """Physical counter."""
 
 
+class CNTFRQ_EL0(SystemRegister):
+    """Frequency of the counters in Hz."""
+
+
 class APIAKeyLo_EL1(SystemRegister):
     """Pointer authentication key A for instruction addresses, low half."""
 

@@ -11,8 +11,8 @@ from hypervisor.core.cpu import CPU_COUNT_MAX
 from hypervisor.memory.pages import PAGE_SIZE
 from runtime.panic_frame import PanicFrame
 
-STACK_SIZE = 2 * PAGE_SIZE
-PANIC_STACK_SIZE = 2 * PAGE_SIZE
+STACK_SIZE = PAGE_SIZE
+PANIC_STACK_SIZE = PAGE_SIZE
 STACK_SLOT_SIZE = PAGE_SIZE + STACK_SIZE
 PANIC_STACK_SLOT_SIZE = PAGE_SIZE + PANIC_STACK_SIZE
 """Guard page and stack."""

@@ -31,7 +31,7 @@ def blocks() -> dict[str, AssembledBlock]:
     result: dict[str, AssembledBlock] = {}
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("TANTALUM_PLATFORM", "qemu")
-        for image in all_images(_ROOT):
+        for image in all_images():
             program = check_program([], name=image.name, modules=image.entry_modules)
             for function in program.functions:
                 text = function.assembly

@@ -10,7 +10,7 @@ def test_everything_there_is(tool: Tool) -> None:
     words = set(tool("list").stdout.split())
     assert {
         *platform_names(ROOT),
-        *(image.name for image in all_images(ROOT)),
+        *(image.name for image in all_images()),
         "build",
         "0x40000000",
         "0x80000000",

@@ -7,7 +7,7 @@ import pytest
 
 from compiler.driver.errors import ToolError
 from compiler.driver.guards import check_scan, check_stacks
-from compiler.driver.images import Image
+from compiler.driver.images import GUEST_SCRIPT, Image
 from compiler.driver.paths import ROOT
 from compiler.driver.platforms import load_platform
 from compiler.driver.stages import CompilerStages, Linked, Profile, StackUse, Target, lower_in_child, target_options
@@ -137,7 +137,7 @@ def test_a_helper_that_nobody_asked_for_is_refused() -> None:
 
 
 def test_the_stage_guards_a_compiled_program() -> None:
-    image = replace(IMAGE, linker_script=Path("linker_scripts", "partition.ld"), other_stacks=())
+    image = replace(IMAGE, level="EL1", linker_script=GUEST_SCRIPT, other_stacks=())
     target = replace(TARGET, image=image)
     source = program(block("_start", "naked\nbegin\n    nop\n    b .\n"))
     stages = CompilerStages()
@@ -149,9 +149,9 @@ def test_the_stage_guards_a_compiled_program() -> None:
 
 def test_a_script_that_moves_code_with_the_line_table_is_refused(tmp_path: Path) -> None:
     script = tmp_path / "bad.ld"
-    text = (ROOT / "linker_scripts" / "partition.ld").read_text(encoding="utf-8")
+    text = (ROOT / GUEST_SCRIPT).read_text(encoding="utf-8")
     script.write_text(text.replace("*(.text .text.*)\n", "KEEP(*(.line_table))\n    *(.text .text.*)\n"))
-    target = replace(TARGET, image=replace(IMAGE, linker_script=script))
+    target = replace(TARGET, image=replace(IMAGE, level="EL1", linker_script=script))
     source = program(block("_start", "naked\nbegin\n    nop\n    b .\n"), block("other", "naked\nbegin\n    b .\n"))
     with pytest.raises(ToolError) as caught:
         CompilerStages().link(CompilerStages().assemble(source), target)

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from compiler.driver.errors import ToolError
-from compiler.driver.images import find_image
-from compiler.driver.initrd import DEFAULT_MANIFEST, make_initrd, named_files
+from compiler.driver.images import DEFAULT_MANIFEST, find_image
+from compiler.driver.initrd import make_initrd, named_files
 from compiler.driver.paths import ROOT
 from compiler.driver.platforms import load_platform
 from compiler.driver.stages import CompilerStages, Profile, Target
 from compiler.driver.timing import PhaseLog
 from tests.tools import debian_tool
 
-HYPERVISOR = Target(ROOT, find_image(ROOT, "hypervisor"), load_platform(ROOT, "qemu"), Profile.RELEASE)
+HYPERVISOR = Target(ROOT, find_image("hypervisor"), load_platform(ROOT, "qemu"), Profile.RELEASE)
 MANIFEST = """
 /dts-v1/;
 / {{
@@ -84,5 +84,5 @@ def test_what_dtc_says_is_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", sorted((ROOT / DEFAULT_MANIFEST).parent.glob("*.dts")), ids=lambda file: file.stem)
 def test_every_file_of_our_manifests_is_there(file: Path) -> None:
     for name in named_files(file):
-        built = name.endswith(".bin") and find_image(ROOT, name.removesuffix(".bin"))
+        built = name.endswith(".bin") and find_image(name.removesuffix(".bin"))
         assert built or (file.parent / name).with_suffix(".dts").is_file()

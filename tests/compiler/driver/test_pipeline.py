@@ -62,9 +62,7 @@ ALL = ["check", "lower", "assemble", "link", "guard", "inspect"]
 def target(tmp_path: Path) -> Target:
     (tmp_path / "hypervisor").mkdir()
     (tmp_path / "hypervisor" / "main.py").write_text("first")
-    return Target(
-        tmp_path, replace(find_image(ROOT, "hypervisor"), partitions=()), load_platform(ROOT, "qemu"), Profile.RELEASE
-    )
+    return Target(tmp_path, find_image("hypervisor"), load_platform(ROOT, "qemu"), Profile.RELEASE)
 
 
 def built(target: Target) -> tuple[BuildResult, list[str]]:
@@ -155,50 +153,3 @@ def test_only_imported_modules_and_what_is_no_module_count(target: Target) -> No
     assert built(target)[1] == ALL
     other.rename(other.with_name("renamed.py"))
     assert built(target)[1] == ALL
-
-
-@pytest.fixture
-def with_partitions(target: Target) -> Target:
-    """A target whose image carries two partitions, in a checkout that lists them."""
-    folder = target.root / "hypervisor" / "partitions"
-    folder.mkdir()
-    (folder / "partitions.toml").write_text('[[partition]]\nprogram = "pong"\n\n[[partition]]\nprogram = "ping"\n')
-    for name in ("ping", "pong"):
-        (folder / f"{name}.py").write_text(name)
-    return replace(target, image=replace(find_image(target.root, "hypervisor"), partitions=("ping", "pong")))
-
-
-class PartitionStages(RecordingStages):
-    """Stages that read the entry module of each image."""
-
-    def check(self, target: Target) -> Checked:
-        name = f"{target.image.entry_modules[0].replace('.', '/')}.py"
-        self.calls.append(f"check {target.image.name}")
-        return Checked(Program("x", sources={"hypervisor/main.py": (target.root / name).read_text()}), (name,))
-
-    def link(self, objects: Sequence[tuple[str, bytes]], target: Target) -> Linked:
-        return Linked(b"", objects[0][1], " ".join(name for name, _ in objects))
-
-
-def test_partitions_are_built_first_and_linked_in_the_order_of_their_names(with_partitions: Target) -> None:
-    stages = PartitionStages()
-    result = build(with_partitions, stages, PhaseLog())
-    checks = [call for call in stages.calls if call.startswith("check")]
-    assert checks == ["check ping", "check pong", "check hypervisor"]
-    assert result.artefacts["map"].read_text() == "hypervisor blocks ping pong"
-    assert (with_partitions.root / "build" / "qemu" / "ping.bin").read_text() == "ping"
-
-
-@pytest.mark.parametrize(
-    ("changed", "checks"),
-    [
-        ("hypervisor/main.py", ["check hypervisor"]),
-        ("hypervisor/partitions/pong.py", ["check pong", "check hypervisor"]),
-    ],
-)
-def test_a_change_builds_only_what_it_reaches(with_partitions: Target, changed: str, checks: list[str]) -> None:
-    build(with_partitions, PartitionStages(), PhaseLog())
-    (with_partitions.root / changed).write_text("changed")
-    stages = PartitionStages()
-    build(with_partitions, stages, PhaseLog())
-    assert [call for call in stages.calls if call.startswith("check")] == checks

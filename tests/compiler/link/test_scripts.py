@@ -40,7 +40,7 @@ vectors: .rept 16
         .endr
 """
 
-PARTITION_START_S = """
+GUEST_START_S = """
         .section .text.start, "ax"
         .global _start
         .type _start, %function
@@ -51,7 +51,6 @@ _start: b main_
 CONSTANTS = {
     "guest.ld": {"CPU_COUNT": 2, "GUARD_SIZE": 0x1000, "STACK_SIZE": 0x1000},
     "hypervisor.ld": {"IMAGE_BASE": 0x40001000, "CPU_COUNT": 4, "STACK_SIZE": 0x2000, "PANIC_STACK_SIZE": 0x1000},
-    "partition.ld": {"PARTITION_BASE": 0x400000, "STACK_SIZE": 0x1000},
     "program.ld": {"PROGRAM_BASE": 0x40100000, "STACK_SIZE": 0x1000},
 }
 
@@ -59,7 +58,7 @@ CONSTANTS = {
 def inputs(script: str) -> list[tuple[str, bytes]]:
     source = PROGRAM_C if script == "hypervisor.ld" else PROGRAM_C.replace('section(".page_tables"), ', "")
     return [
-        ("start.o", asm_object(PARTITION_START_S if script in ("guest.ld", "partition.ld") else START_S)),
+        ("start.o", asm_object(GUEST_START_S if script == "guest.ld" else START_S)),
         ("program.o", c_object(source, "clang", "-fno-pic")),
         ("table.o", write_data_object(".line_table", b"12345", {"line_table": 0})),
     ]
