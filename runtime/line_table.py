@@ -39,6 +39,7 @@ LINE_ADD_8 = 0x02
 LINE_ADD_32 = 0x03
 CHANGE_FILE = 0x04
 EXCHANGE_FILE = 0x05
+CHANGE_FILE_SHORT = 0x06
 FIRST_COMBINED = 0x10
 COMBINED_LINE_BASE = 30
 
@@ -147,12 +148,13 @@ def _step(table: Slice[u8], cursor: Cursor) -> None:
     elif code == LINE_ADD_32:
         cursor.position = operand + 4
         cursor.line = add_signed(cursor.line, truncate(i32, little_endian(table, operand, 4)))
-    elif code == CHANGE_FILE:
-        cursor.position = operand + 6
+    elif code == CHANGE_FILE or code == CHANGE_FILE_SHORT:
+        file_size: u64 = 2 if code == CHANGE_FILE else 1
+        cursor.position = operand + file_size * 3
         cursor.saved_file = cursor.file
         cursor.saved_line = cursor.line
-        cursor.file = little_endian(table, operand, 2)
-        cursor.line = little_endian(table, operand + 2, 4)
+        cursor.file = little_endian(table, operand, file_size)
+        cursor.line = little_endian(table, operand + file_size, file_size * 2)
     else:
         assert code == EXCHANGE_FILE, "damaged line table"
         cursor.position = operand

@@ -8,6 +8,8 @@ from __future__ import annotations
 from compiler.language import Ptr, Slice, Value, VirtAddr, linker_symbol, slice_of, string_at, struct, u8, u16, u32, u64
 
 TABLE = linker_symbol("__trap_table")
+KIND_SIZE = 1
+"""A cause begins with the kind of the check."""
 
 
 @struct
@@ -20,14 +22,12 @@ class Header:
 
 @struct
 class Entry:
-    """One check; the texts are offsets from the start of all texts."""
+    """One check; file and cause are offsets from the start of all texts."""
 
     number: u16
-    kind: u8
-    reserved: u8
-    line: u32
-    file: u32
-    message: u32
+    line: u16
+    file: u16
+    cause: u16
 
 
 @struct
@@ -47,7 +47,7 @@ def find_check(start: VirtAddr, number: u16) -> Value[FailedCheck] | None:
         if entry.number == number:
             texts = start + header.text_offset
             return FailedCheck(
-                message=text_at(texts + entry.message), file=text_at(texts + entry.file), line=entry.line
+                message=text_at(texts + entry.cause + KIND_SIZE), file=text_at(texts + entry.file), line=entry.line
             )
     return None
 

@@ -37,6 +37,10 @@ moment. Bytes:
     0x03 i32       line += operand
     0x04 u16 u32   saved_file = file, saved_line = line, file = first operand, line = second operand
     0x05           exchange file with saved_file and line with saved_line
+    0x06 u8 u16    as 0x04, with shorter operands
+
+Only instructions that can be in a report have their own line: calls, accesses to memory, traps, system instructions.
+What stands between them (arithmetic, branches) has that of the one before it, or of the function's first.
 
 Operands have no alignment. A return address belongs to the call before it: look up the address minus 4. Where inlining
 mixes functions, file and line are those of the source text, the name is that of the function in the machine code.
@@ -66,7 +70,7 @@ _RECORD = struct.Struct("<HHH")
 _INSTRUCTION_BYTES = 4
 # 60 changes times 4 counts fill a byte above 0x10; these suit optimised code best, a median run has 2 instructions.
 _SPECIAL, _LOWEST_CHANGE, _HIGHEST_CHANGE, _LONGEST_SPECIAL = 0x10, -30, 29, 4
-_ADVANCE, _CHANGE_LINE, _CHANGE_LINE_FAR, _ENTER_FILE, _EXCHANGE = 1, 2, 3, 4, 5
+_ADVANCE, _CHANGE_LINE, _CHANGE_LINE_FAR, _ENTER_FILE, _EXCHANGE, _ENTER_FILE_SHORT = 1, 2, 3, 4, 5, 6
 _COUNT_MAX = 0xFFFF
 _TEXT_BYTES_MAX = 255
 _FIRST_WORD, _WORDS_MAX = 0x80, 128
@@ -122,7 +126,7 @@ def build_line_table(image: LinkedImage) -> bytes:
     if start is None:
         raise LineTableError(f"the linker script does not define {TEXT_START}; assign it at the start of the code")
     functions = _disjoint(image.functions)
-    runs = [_runs(image, function) for function in functions]
+    runs = [_runs(image, function, _code(image, function)) for function in functions]
     files = {path: index for index, path in enumerate(sorted({path for each in runs for _, path, _ in each}))}
     names = [_short_name(function, lines) for function, lines in zip(functions, runs, strict=True)]
     words = _choose_words([*files, *names])
@@ -163,8 +167,37 @@ def _disjoint(functions: Sequence[Symbol]) -> list[Symbol]:
     return result
 
 
-def _runs(image: LinkedImage, function: Symbol) -> list[_Run]:
+def can_be_reported(word: int) -> bool:
+    """Whether an instruction can trap, call or be where an exception points to (DDI 0487, C4.1)."""
+    if word >> 25 & 0b0101 == 0b0100:
+        return True  # loads and stores
+    if word >> 26 & 0b111 != 0b101:
+        return False  # data processing
+    is_compare_branch = word >> 25 & 0b0111111 in (0b011010, 0b011011)
+    is_plain_branch = word >> 26 == 0b000101 or word >> 25 == 0b0101010 or is_compare_branch
+    return not is_plain_branch and word & 0xFFFF_F01F != 0xD503_201F  # hints
+
+
+def _code(image: LinkedImage, function: Symbol) -> list[int]:
+    """The words of a function's instructions."""
+    section = next(item for item in image.sections if item.address <= function.address < item.end)
+    start = function.address - section.address
+    return [word for (word,) in struct.iter_unpack("<I", section.data[start : start + function.size & ~3])]
+
+
+def _runs(image: LinkedImage, function: Symbol, code: Sequence[int]) -> list[_Run]:
     """The function's instructions as runs of equal file and line; code without a line belongs to what precedes it."""
+    places = [(path, line) for run_count, path, line in _all_runs(image, function) for _ in range(run_count)]
+    current = next((place for place, word in zip(places, code, strict=True) if can_be_reported(word)), places[0])
+    kept: list[tuple[str, int]] = []
+    for place, word in zip(places, code, strict=True):
+        current = place if can_be_reported(word) else current
+        kept.append(current)
+    return [(len(list(group)), path, line) for (path, line), group in groupby(kept)]
+
+
+def _all_runs(image: LinkedImage, function: Symbol) -> list[_Run]:
+    """The same for every instruction."""
     rows = image.lines.rows_between(function.address, function.end)
     known = [(max(row.address, function.address), row.path, row.line) for row in rows if row.line]
     if not known:
@@ -223,7 +256,9 @@ def _program(lines: Sequence[_Run], files: Mapping[str, int], path: str, line: i
                 code.append(_EXCHANGE)
                 path, line, saved_path, saved_line = saved_path, saved_line, path, line
             else:
-                code += struct.pack("<BHI", _ENTER_FILE, files[wanted_path], wanted_line)
+                short = files[wanted_path] <= 0xFF and wanted_line <= 0xFFFF
+                opcode, form = (_ENTER_FILE_SHORT, "<BBH") if short else (_ENTER_FILE, "<BHI")
+                code += struct.pack(form, opcode, files[wanted_path], wanted_line)
                 saved_path, saved_line, path, line = path, line, wanted_path, wanted_line
         change = wanted_line - line
         if not _LOWEST_CHANGE <= change <= _HIGHEST_CHANGE:
@@ -300,10 +335,11 @@ def _execute(table: bytes, program: int, file: int, line: int, index: int) -> tu
             form = "<b" if opcode == _CHANGE_LINE else "<i"
             line += struct.unpack_from(form, table, program)[0]
             program += struct.calcsize(form)
-        elif opcode == _ENTER_FILE:
+        elif opcode in (_ENTER_FILE, _ENTER_FILE_SHORT):
             saved_file, saved_line = file, line
-            file, line = struct.unpack_from("<HI", table, program)
-            program += 6
+            form = "<HI" if opcode == _ENTER_FILE else "<BH"
+            file, line = struct.unpack_from(form, table, program)
+            program += struct.calcsize(form)
         else:
             file, line, saved_file, saved_line = saved_file, saved_line, file, line
     return file, line

@@ -7,14 +7,13 @@ report. Bytes of the table, all little-endian, at symbol `__trap_table` in secti
     offset  size  meaning
     0       4     entry_count
     4       4     text_offset: from the start of the table to the texts
-    8       16*n  entries, each
+    8       8*n   entries, each
                       0   u16  number (the immediate of the brk)
-                      2   u8   kind (`TrapKind.code`)
-                      3   u8   0
-                      4   u32  line, from 1
-                      8   u32  file: offset of a text, counted from text_offset
-                      12  u32  message: offset of a text; the kind's words, or what `panic` or `assert` said
-    ...           texts, each a u16 count of bytes followed by that many bytes of UTF-8
+                      2   u16  line, from 1; 65535 stands for all above too
+                      4   u16  file: offset of a text, counted from text_offset
+                      6   u16  cause: offset of a cause, counted from text_offset
+    ...           texts, each a u16 count of bytes followed by that many bytes of UTF-8; and causes, each a u8, the
+                  kind (`TrapKind.code`), followed by a text: the kind's words, or what `panic` or `assert` said
 """
 
 from __future__ import annotations
@@ -31,7 +30,8 @@ TRAP_TABLE_SECTION = ".rodata.traps"
 HIGHEST_NUMBER = 0xFFFF
 
 _HEADER = struct.Struct("<II")
-_ENTRY = struct.Struct("<HBBIII")
+_ENTRY = struct.Struct("<HHHH")
+_OFFSET_MAX = 0xFFFF
 _TEXT_SIZE = struct.Struct("<H")
 _KIND_OF_CODE = {kind.code: kind for kind in TrapKind}
 
@@ -96,19 +96,30 @@ class TrapReport:
 
 
 def encode_table(table: TrapTable) -> bytes:
-    """The bytes of the table as they stand in the image; see the module's text for the layout."""
+    """The bytes of the table as they stand in the image; see the module's text for the layout. Raises LowerError."""
     texts = bytearray()
-    offsets: dict[str, int] = {}
+    offsets: dict[bytes, int] = {}
 
-    def text_offset(text: str) -> int:
-        if text not in offsets:
-            data = text.encode("utf-8", "replace")[:0xFFFF]
-            offsets[text] = len(texts)
-            texts.extend(_TEXT_SIZE.pack(len(data)) + data)
-        return offsets[text]
+    def offset_of(text: str, site: TrapSite, prefix: bytes = b"") -> int:
+        data = text.encode("utf-8", "replace")[:0xFFFF]
+        record = prefix + _TEXT_SIZE.pack(len(data)) + data
+        if record not in offsets:
+            if len(texts) > _OFFSET_MAX:
+                raise LowerError(
+                    "the files and messages of the run-time checks have more than 64 KiB of text; shorten messages",
+                    site.span,
+                )
+            offsets[record] = len(texts)
+            texts.extend(record)
+        return offsets[record]
 
     entries = b"".join(
-        _ENTRY.pack(number, site.kind.code, 0, site.span.line, text_offset(site.span.file), text_offset(site.text))
+        _ENTRY.pack(
+            number,
+            min(site.span.line, 0xFFFF),
+            offset_of(site.span.file, site),
+            offset_of(site.text, site, bytes([site.kind.code])),
+        )
         for number, site in sorted(table.sites.items())
     )
     return _HEADER.pack(len(table.sites), _HEADER.size + len(entries)) + entries + bytes(texts)
@@ -125,6 +136,7 @@ def decode_table(data: bytes) -> dict[int, TrapReport]:
 
     reports: dict[int, TrapReport] = {}
     for index in range(entry_count):
-        number, kind, _, line, file, message = _ENTRY.unpack_from(data, _HEADER.size + index * _ENTRY.size)
-        reports[number] = TrapReport(number, _KIND_OF_CODE[kind], text_at(file), line, text_at(message))
+        number, line, file, cause = _ENTRY.unpack_from(data, _HEADER.size + index * _ENTRY.size)
+        kind = _KIND_OF_CODE[data[text_start + cause]]
+        reports[number] = TrapReport(number, kind, text_at(file), line, text_at(cause + 1))
     return reports

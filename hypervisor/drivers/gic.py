@@ -5,8 +5,10 @@ Of the redistributors only set-enable registers are written, where a bit that is
 
 from __future__ import annotations
 
-from compiler.language import MmioBlock, PhysAddr, SystemRegister, bits, isb, mmio_wo, static, struct, u32, u64
+from compiler.language import MmioBlock, PhysAddr, SystemRegister, bits, isb, mmio_wo, u32, u64
+from hypervisor.arch.aarch64 import features
 from hypervisor.memory.linear_map import to_virtual
+from hypervisor.platform import PLATFORM
 
 FRAME_SIZE = 0x2_0000
 """Of one CPU: 64 KiB of control registers, then 64 KiB for private interrupts."""
@@ -14,7 +16,7 @@ PRIVATE_FRAME = 0x1_0000
 
 
 class PrivateInterrupts(MmioBlock):
-    """The second 64 KiB of a redistributor."""
+    """The second 64 KiB of a redistributor; the hypervisor has the first page mapped."""
 
     ISENABLER0 = mmio_wo(u32, 0x100)
 
@@ -39,27 +41,20 @@ class Affinity(SystemRegister, register="MPIDR_EL1"):
     AFF3 = bits(39, 32)
 
 
-@struct
-class Redistributors:
-    """Where they are, one behind the other in the order of the CPUs; the hypervisor has them mapped. 0: no GICv3."""
-
-    start: PhysAddr = PhysAddr(0)
-
-
-REDISTRIBUTORS: Redistributors = static(Redistributors())
+def private_frame(cpu: u64) -> PhysAddr:
+    """Where a CPU's `PrivateInterrupts` are: redistributors follow each other in the order of the CPUs."""
+    return PLATFORM.redistributor_base + cpu * FRAME_SIZE + PRIVATE_FRAME
 
 
 def enable(cpu: u64, interrupt: u64) -> None:
     """Let a private interrupt of a CPU come."""
-    if REDISTRIBUTORS.start.raw == 0:
-        return
-    frame = to_virtual(REDISTRIBUTORS.start + cpu * FRAME_SIZE + PRIVATE_FRAME)
-    PrivateInterrupts.at(frame).ISENABLER0.write(u32(1 << interrupt))
+    if features.has_gic_registers():
+        PrivateInterrupts.at(to_virtual(private_frame(cpu))).ISENABLER0.write(u32(1 << interrupt))
 
 
 def send_to_this_cpu(interrupt: u64) -> None:
     """An SGI that the primary finds pending when it has the CPU back."""
-    if REDISTRIBUTORS.start.raw == 0:
+    if not features.has_gic_registers():
         return
     cpu = Affinity.read()
     target = ICC_SGI1R_EL1.make(

@@ -14,6 +14,7 @@ from compiler.language import PhysAddr, VirtAddr, linker_symbol, static, u64
 from hypervisor.arch.aarch64 import cpu, features
 from hypervisor.arch.aarch64.stacks import PANIC_STACK_SLOT_SIZE, STACK_SLOT_SIZE
 from hypervisor.core.cpu import CPU_COUNT_MAX
+from hypervisor.drivers import gic
 from hypervisor.memory import page_table, pages
 from hypervisor.memory.address_space import AddressSpace
 from hypervisor.memory.descriptors import Access, Regime
@@ -55,7 +56,21 @@ def build() -> MapError | None:
     error = _map_stacks(PANIC_STACKS_START.address(), PANIC_STACK_SLOT_SIZE)
     if isinstance(error, MapError):
         return error
-    return map_range(HYPERVISOR, PLATFORM.uart_base.raw, PLATFORM.uart_base, PAGE_SIZE, Access.DEVICE)
+    error = map_range(HYPERVISOR, PLATFORM.uart_base.raw, PLATFORM.uart_base, PAGE_SIZE, Access.DEVICE)
+    if isinstance(error, MapError):
+        return error
+    return _map_interrupts()
+
+
+def _map_interrupts() -> MapError | None:
+    """Map what of each CPU's redistributor is written to."""
+    if features.has_gic_registers():
+        for index in range(CPU_COUNT_MAX):
+            page = gic.private_frame(index)
+            error = map_range(HYPERVISOR, page.raw, page, PAGE_SIZE, Access.DEVICE)
+            if isinstance(error, MapError):
+                return error
+    return None
 
 
 def map_temporary(physical: PhysAddr, size_bytes: u64, access: Access) -> VirtAddr | MapError:

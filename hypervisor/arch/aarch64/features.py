@@ -21,6 +21,11 @@ MTE_WITH_MEMORY = 2
 CSV2_WITH_NUMBERS = 2
 
 
+def has_gic_registers() -> bool:
+    """Whether the CPU is part of a GICv3 or later, reached by system registers."""
+    return ID_AA64PFR0_EL1.read().GIC != 0
+
+
 def in_host_mode() -> bool:
     """Whether HCR_EL2.E2H is set: start-up sets it where the CPU has FEAT_VHE."""
     return HCR_EL2.read().E2H

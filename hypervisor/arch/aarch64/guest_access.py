@@ -10,7 +10,7 @@ from __future__ import annotations
 from compiler.language import SystemRegister, bit, bits, u64
 from hypervisor.arch.aarch64 import features
 from hypervisor.arch.aarch64.id_registers import ID_AA64DFR0_EL1, ID_AA64MMFR0_EL1
-from hypervisor.arch.aarch64.registers import CNTHCTL_EL2, CNTHCTL_EL2_E2H0, ID_AA64MMFR1_EL1, ID_AA64PFR0_EL1, MDCR_EL2
+from hypervisor.arch.aarch64.registers import CNTHCTL_EL2, CNTHCTL_EL2_E2H0, ID_AA64MMFR1_EL1, MDCR_EL2
 from hypervisor.core.partition import PartitionKind
 
 
@@ -77,7 +77,7 @@ def open_to_guests() -> None:
     CNTHCTL_EL2.write(timer_access_of(PartitionKind.PRIMARY))
     HSTR_EL2.write(0)
     HACR_EL2.write(0)
-    if ID_AA64PFR0_EL1.read().GIC != 0:
+    if features.has_gic_registers():
         ICC_SRE_EL2.write(ICC_SRE_EL2.SRE | ICC_SRE_EL2.DFB | ICC_SRE_EL2.DIB | ICC_SRE_EL2.ENABLE)
         ICH_HCR_EL2.write(0)
     if ID_AA64MMFR1_EL1.read().HCX != 0:

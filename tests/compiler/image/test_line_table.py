@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from compiler.image import LineTableError, build_line_table, find_location, link_with_line_table
+from compiler.image.line_table import can_be_reported
 from compiler.link import LinkedImage, load_script, parse_script
 from compiler.link.linker import link
 from tests.compiler.link.objects import asm_object, c_object, run
@@ -31,14 +32,20 @@ def image() -> LinkedImage:
     return link_with_line_table(objects(), load_script(SCRIPTS / "program.ld"), symbols=CONSTANTS, entry="entry")
 
 
-def test_every_instruction_is_found_as_addr2line_finds_it(tmp_path: Path) -> None:
+def word_at(built: LinkedImage, address: int) -> int:
+    section = next(item for item in built.sections if item.address <= address < item.end)
+    return int.from_bytes(section.data[address - section.address :][:4], "little")
+
+
+def test_what_can_be_reported_is_found_as_addr2line_finds_it(tmp_path: Path) -> None:
     built = image()
     (tmp_path / "image.elf").write_bytes(built.elf)
     table = built.section_data(".line_table")
     start = built.symbols["__text_start"].address
     addresses = [a for function in built.functions for a in range(function.address, function.end, 4)]
-    known = [a for a in addresses if (row := built.lines.find(a)) is not None and row.line]
-    assert len(known) > 100
+    reported = [a for a in addresses if can_be_reported(word_at(built, a))]
+    known = [a for a in reported if (row := built.lines.find(a)) is not None and row.line]
+    assert len(known) > 40
     printed = run(
         debian_tool("aarch64-linux-gnu-addr2line"), "-f", "-e", tmp_path / "image.elf", *map(hex, known)
     ).splitlines()
@@ -125,3 +132,35 @@ def test_script_that_lets_the_table_move_the_code_is_refused() -> None:
     )
     with pytest.raises(LineTableError, match=r"place \*\(\.line_table\) after the code"):
         link_with_line_table([("a.o", c_object("int entry(void) { return 1; }"))], script)
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("ldr x0, [x1]", True),
+        ("stp x0, x1, [sp, #-16]!", True),
+        ("ldaxrb w0, [x1]", True),
+        ("bl .", True),
+        ("blr x3", True),
+        ("ret", True),
+        ("brk #7", True),
+        ("svc #0", True),
+        ("msr vbar_el1, x0", True),
+        ("b .", False),
+        ("b.ne .", False),
+        ("cbz x0, .", False),
+        ("tbnz w0, #3, .", False),
+        ("add x0, x1, x2", False),
+        ("adrp x0, .", False),
+        ("hint #34", False),
+        ("madd x0, x1, x2, x3", False),
+    ],
+)
+def test_which_instructions_can_be_reported(statement: str, expected: bool) -> None:
+    built = link(
+        [("one.o", asm_object(f".text\n.global entry\nentry: {statement}\n"))], parse_script(ONE, Path("one.ld"))
+    )
+    assert can_be_reported(word_at(built, 0x1000)) is expected
+
+
+ONE = "ENTRY(entry) SECTIONS { . = 0x1000; .text : { *(.text) } }"

@@ -30,7 +30,7 @@ def test_header_equals_the_one_that_the_script_writes() -> None:
     image = build("hypervisor.ld")
     at = {name: symbol.address for name, symbol in image.symbols.items()}
     size, entry = at["__image_end"] - at["__image_start"], at["_start"] - at["__image_start"]
-    assert arm64_header(0, size, FLAGS_LITTLE_ENDIAN_4K_ANYWHERE, entry) == flat_binary(image)[:64]
+    assert arm64_header(0x1000, size, FLAGS_LITTLE_ENDIAN_4K_ANYWHERE, entry) == flat_binary(image)[:64]
 
 
 def test_header_with_an_unreachable_entry_is_refused() -> None:
