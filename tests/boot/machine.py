@@ -50,6 +50,12 @@ def hypervisor(profile: Profile = Profile.RELEASE) -> Path:
 
 
 @cache
+def guest(name: str, profile: Profile = Profile.RELEASE) -> Path:
+    """The ELF file of a guest of `hypervisor/guests`."""
+    return _build(find_image(name), profile)
+
+
+@cache
 def test_image(name: str) -> Path:
     """The ELF file of the image that `tests/boot/images/<name>.py` is the entry module of."""
     image = Image(

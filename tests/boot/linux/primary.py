@@ -5,7 +5,7 @@ from pathlib import Path
 from compiler.driver.initrd import MANIFEST_NAME, compile_tree
 from compiler.driver.paths import ROOT
 from compiler.image.cpio import write_archive
-from tests.boot.machine import partition
+from tests.boot.machine import guest
 
 MANIFEST = Path(__file__).parent / "manifest.dts"
 PARTITION_MANIFESTS = ROOT / "hypervisor" / "guests" / "manifests"
@@ -19,6 +19,6 @@ def hypervisor_ramdisk(kernel: bytes, ramdisk: bytes) -> bytes:
     """The archive that the hypervisor starts Linux from."""
     files = [(MANIFEST_NAME, compile_tree(MANIFEST)), ("vmlinuz", kernel), ("initrd.img", ramdisk)]
     for name in PARTITIONS:
-        files.append((f"{name}.bin", partition(name).with_suffix(".bin").read_bytes()))
+        files.append((f"{name}.bin", guest(name).with_suffix(".bin").read_bytes()))
         files.append((f"{name}.dtb", compile_tree(PARTITION_MANIFESTS / f"{name}.dts")))
     return write_archive(files)

@@ -19,8 +19,7 @@
 #define ODD_FACTOR 0x9E3779B97F4A7C15ULL
 #define PARTITION_COUNT_MAX 8
 #define PAYLOAD_COUNT 5
-#define PAYLOAD_2_COUNT 14
-#define LONG_REQUESTS BIT(9) /* property: takes FFA_MSG_SEND_DIRECT_REQ2 */
+#define LONG_REQUESTS BIT(9) /* property of services: FFA_MSG_SEND_DIRECT_REQ2, which needs a newer driver than this */
 #define ENDLESS_LOOP 7 /* of hypervisor/guests/fault_kinds.py */
 #define INTERRUPT_COUNT 5
 
@@ -78,25 +77,6 @@ static int exchange(struct ffa_device *dev, u64 seed, u64 mask)
 	return 0;
 }
 
-static int exchange_2(struct ffa_device *dev, u64 seed)
-{
-	unsigned long payload[PAYLOAD_2_COUNT];
-	struct ffa_send_direct_data2 data;
-	int i, error;
-	u64 expected;
-
-	for (i = 0; i < PAYLOAD_2_COUNT; i++)
-		payload[i] = (seed + i) * ODD_FACTOR;
-	expected = checksum(payload, PAYLOAD_2_COUNT, dev->vm_id);
-	memcpy(&data, payload, sizeof(data));
-	error = dev->ops->msg_ops->sync_send_receive2(dev, &dev->uuid, &data);
-	if (error)
-		return error;
-	if (data.data[0] != expected || data.data[1] != payload[0])
-		return -EBADMSG;
-	return 0;
-}
-
 /*
  * A request that has no answer. The driver would run the partition for ever, so the calls are made here; it stays
  * preempted.
@@ -128,7 +108,7 @@ static int loop(struct ffa_device *dev)
 
 static int probe(struct ffa_device *dev)
 {
-	int error_64, error_32, error_2;
+	int error_64, error_32;
 
 	if (partition_count == PARTITION_COUNT_MAX)
 		return -ENOSPC;
@@ -142,12 +122,11 @@ static int probe(struct ffa_device *dev)
 	if (!(dev->properties & LONG_REQUESTS))
 		return loop(dev);
 	error_64 = exchange(dev, 1, U64_MAX);
-	error_2 = exchange_2(dev, 2);
 	dev->ops->msg_ops->mode_32bit_set(dev);
-	error_32 = exchange(dev, 3, U32_MAX);
+	error_32 = exchange(dev, 2, U32_MAX);
 	dev->mode_32bit = false;
-	pr_info("partition %#06x: 64-bit request %d, 32-bit %d, long %d\n", dev->vm_id, error_64, error_32, error_2);
-	if (error_64 || error_32 || error_2)
+	pr_info("partition %#06x: 64-bit request %d, 32-bit request %d\n", dev->vm_id, error_64, error_32);
+	if (error_64 || error_32)
 		return -EIO;
 	partitions[partition_count++] = dev;
 	return 0;
