@@ -20,8 +20,8 @@ ENTRY_POINTS = (memory_functions.memcpy, memory_functions.memmove, memory_functi
 
 OWN_ID = 1
 UNKNOWN_FUNCTION = 0x8600_00FF
-EIGHT_CHARACTERS_LOW = 0x7361_656D
-EIGHT_CHARACTERS_HIGH = 0x0A65_7275
+EIGHT_CHARACTERS = 0x0A65_7275_7361_656D
+"""The line `measure`, little-endian."""
 PAYLOAD_SIZE = 64
 PAYLOAD: Array[u8] = static(array(PAYLOAD_SIZE))
 
@@ -65,8 +65,8 @@ def measure_short_calls(agreed: u32) -> None:
 
 
 def log_eight_characters() -> None:
-    """FFA_CONSOLE_LOG of the line "measure" that the constants are."""
-    call = Message(x0=Call.CONSOLE_LOG.value, x1=8, x2=EIGHT_CHARACTERS_LOW, x3=EIGHT_CHARACTERS_HIGH)
+    """FFA_CONSOLE_LOG of one line."""
+    call = Message(x0=Call.CONSOLE_LOG_64.value, x1=8, x2=EIGHT_CHARACTERS)
     assert calls.call(call).x0 == Call.SUCCESS.value, "no console"
 
 
