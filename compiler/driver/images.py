@@ -74,6 +74,8 @@ GUESTS = (
     guest_image("idle_primary", ("idle_primary",), "EL1", "a primary that switches off at once"),
     guest_image("receiver_el1", ("receiver",), "EL1", "a service that takes indirect messages"),
     guest_image("stress", ("stress", "system_secrets_el1"), "EL1", "a primary that sends 100,000 messages", 8),
+    guest_image("conformance_el0", ("conformance", "row_caller_el0"), "EL0", "a partition that makes a table of calls"),
+    guest_image("conformance_el1", ("conformance", "row_caller_el1"), "EL1", "a guest that makes a table of calls"),
     guest_image("keeper_el0", ("keeper", "system_secrets_el0"), "EL0", "a service with secrets"),
     guest_image("keeper_el1", ("keeper", "system_secrets_el1"), "EL1", "a service with secrets"),
 )

@@ -8,7 +8,7 @@ before any guest has run.
 from __future__ import annotations
 
 from compiler.language import Ordering, PhysAddr, address_of, dsb, ic, isb, static, u64
-from hypervisor.arch.aarch64 import boot, vcpu_setup
+from hypervisor.arch.aarch64 import boot, vcpu_setup, vector_use
 from hypervisor.arch.aarch64.boot import IMAGE_END, IMAGE_START
 from hypervisor.arch.aarch64.guest_entry import reset_at
 from hypervisor.boot import entries, host, manifest, placement, primary, problems, secondary, windows
@@ -89,6 +89,8 @@ def _extend_pool() -> None:
     error = add_pool_memory(PhysAddr(base), size_bytes // PAGE_SIZE)
     if isinstance(error, MapError):
         refuse(f"memory: {base:#x} cannot be added to the page pool; error {error.value}")
+    if isinstance(vector_use.prepare(BOARD.cpu_count), MapError):
+        refuse("memory: no pages for the primary's vector registers")
 
 
 def _load_secondary(index: u64) -> None:

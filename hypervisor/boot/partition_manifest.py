@@ -38,7 +38,7 @@ from hypervisor.boot.properties import (
     texts,
 )
 from hypervisor.boot.regions import read_regions
-from hypervisor.ffa.protocol import VERSION_1_2
+from hypervisor.ffa.protocol import OWN_VERSION, VERSION_1_2
 
 VERSION_1_0 = 0x1_0000
 LEVEL_EL1 = 0
@@ -54,7 +54,7 @@ SERVICES_BINDING = "arm,ffa-manifest-services"
 
 _ROOT = [
     texts("compatible"),
-    number("ffa-version", least=VERSION_1_0, most=VERSION_1_2, is_required=True),
+    number("ffa-version", least=VERSION_1_0, most=OWN_VERSION, is_required=True),
     cells("uuid", most=SERVICE_COUNT_MAX, entry_cells=UUID_WORD_COUNT),
     cells("messaging-method", most=SERVICE_COUNT_MAX),
     number("execution-ctx-count", least=1, most=U16_MAX, is_required=True),

@@ -7,6 +7,7 @@ fills its reply with what that one finds in x0 to x7.
 from __future__ import annotations
 
 from compiler.language import Ordering, address_of, cpu_index, u64
+from hypervisor.arch.aarch64 import vector_use
 from hypervisor.core.cpu import CPUS
 from hypervisor.core.vcpu import Vcpu, VcpuState
 
@@ -26,6 +27,7 @@ def current_cpu_index() -> u64:
 def pass_cpu(source: Vcpu, state: VcpuState, target: Vcpu) -> None:
     """Let `target`, which this CPU owns, run next; `source` is in `state` from the moment its registers are saved."""
     cpu = CPUS.this()
+    vector_use.give_back(source)
     source.state_when_saved = state
     source.successor = address_of(target)
     cpu.current = address_of(target)

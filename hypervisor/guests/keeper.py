@@ -42,7 +42,7 @@ def serve(own_id: u16) -> None:
     prepare_wait(message)
     while True:
         CALLER.call(message)
-        if message.x[0] != Call.DIRECT_REQUEST_64.value:
+        if not answer.is_request(message):
             prepare_wait(message)
         elif message.x[answer.FIRST_PAYLOAD] == REPORT:
             prepare_report(message, own_id, served_count)

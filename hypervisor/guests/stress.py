@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from compiler.language import Array, Atomic, Ordering, Ptr, array, export, slice_of, static, struct, u64
+from compiler.language import Array, Atomic, Ordering, Ptr, array, constant, export, slice_of, static, struct, u64
 from hypervisor.ffa.errors import FfaError
 from hypervisor.ffa.protocol import VERSION_1_2
 from hypervisor.guests import direct_client, secrets, team
@@ -26,6 +26,8 @@ ENTRY_POINTS = (memory_functions.memcpy, memory_functions.memmove, memory_functi
 OWN_ID = 1
 MESSAGE_COUNT = 100_000
 CPU_COUNT_MAX = 8
+KIND_COUNT = 3
+KINDS: Array[Call] = constant([Call.DIRECT_REQUEST_64, Call.DIRECT_REQUEST, Call.DIRECT_REQUEST_2])
 
 
 @struct(align=64)
@@ -108,11 +110,12 @@ def send_one(sender: Sender, seed: u64) -> None:
     while True:
         index = 1 + next_random(sender) % (PARTITIONS.count - 1)
         partition = PARTITIONS.entries[index].id
-        direct_client.fill(message, Call.DIRECT_REQUEST_64, OWN_ID, partition, seed)
+        function = KINDS[next_random(sender) % KIND_COUNT]
+        direct_client.fill(message, function, OWN_ID, partition, seed)
         expected = direct_client.expected_answer(message, partition)
         sender.caller.call(message)
         if not direct_client.is_to_be_repeated(message):
-            direct_client.verify(message, Call.DIRECT_REQUEST_64, u64(partition) << 16 | OWN_ID, expected, seed)
+            direct_client.verify(message, function, u64(partition) << 16 | OWN_ID, expected, seed)
             sender.sent[index] += 1
             return
         sender.busy_count += 1

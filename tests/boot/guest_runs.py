@@ -20,12 +20,12 @@ TIMEOUT_SECONDS = 180
 
 
 @cache
-def initrd(manifest: Path) -> Path:
+def initrd(manifest: Path, profile: Profile = Profile.RELEASE) -> Path:
     """A copy of the archive of a manifest: tests may run side by side, and pack the same one."""
-    target = Target(ROOT, find_image("hypervisor"), platform(), Profile.RELEASE)
-    folder = ROOT / "build" / "boot-tests"
+    target = Target(ROOT, find_image("hypervisor"), platform(), profile)
+    folder = ROOT / "build" / "boot-tests" / profile.value
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    with (folder.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         file = make_initrd(target, manifest, CompilerStages(), PhaseLog()).file
         copy = folder / f".{file.name}"
@@ -34,12 +34,12 @@ def initrd(manifest: Path) -> Path:
     return folder / file.name
 
 
-def boot_guests(manifest: Path, cpu: str = "max", cpu_count: int = 1) -> Outcome:
+def boot_guests(manifest: Path, cpu: str = "max", cpu_count: int = 1, profile: Profile = Profile.RELEASE) -> Outcome:
     """Run the guests of a manifest until the primary switches the machine off."""
     debian_tool("qemu-system-aarch64")
-    elf = hypervisor()
+    elf = hypervisor(profile)
     options = RunOptions(cpu_count=cpu_count, cpu=cpu)
-    command = run_command(platform(), elf, elf.with_suffix(".bin"), options, initrd(manifest))
+    command = run_command(platform(), elf, elf.with_suffix(".bin"), options, initrd(manifest, profile))
     result = subprocess.run(
         command, capture_output=True, stdin=subprocess.DEVNULL, timeout=TIMEOUT_SECONDS, check=False
     )

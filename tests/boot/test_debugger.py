@@ -1,8 +1,9 @@
-"""What gdb-multiarch shows of the hypervisor and of a partition, both in the image that QEMU runs."""
+"""What gdb-multiarch shows of the hypervisor and of guests that QEMU runs."""
 
 import re
 import shlex
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,18 @@ import pytest
 from compiler.cli.run import debugger_hint
 from compiler.driver import runner
 from compiler.driver.images import alias_offset, find_image
+from compiler.driver.initrd import Initrd
 from compiler.driver.paths import ROOT
 from compiler.driver.pipeline import BuildResult, Inputs
 from compiler.driver.stages import Profile, Target
-from tests.boot.machine import hypervisor, partition, platform
+from tests.boot.guest_runs import MANIFESTS, boot_guests, initrd
+from tests.boot.machine import guest, hypervisor, platform
 from tests.tools import debian_tool
 
 IMAGE = find_image("hypervisor")
 CONSOLE_LOG = Path("hypervisor", "ffa", "console_log.py")
-PING = Path("hypervisor", "partitions", "ping.py")
+ECHO = Path("hypervisor", "guests", "echo.py")
+MANIFEST = MANIFESTS / "default.dts"
 
 
 def place(file: Path, text: str) -> str:
@@ -27,16 +31,25 @@ def place(file: Path, text: str) -> str:
     return f"{file.name}:{line}"
 
 
+@cache
+def addresses() -> dict[str, str]:
+    """Where the guests of the default run are, as the console tells."""
+    lines = boot_guests(MANIFEST, profile=Profile.DEBUG).lines
+    found = [re.search(r"^vm\d (\w+): .* at (0x\w+)$", line) for line in lines]
+    return {match[1]: match[2] for match in found if match}
+
+
 def gdb(cpu: str | None, *commands: str) -> str:
     """Debug a run from its first instruction, as `run --gdb` says, of images without optimisation, which keep all
     arguments; return what gdb prints."""
     elf = hypervisor(Profile.DEBUG)
-    qemu = runner.run_command(platform(), elf, elf, runner.RunOptions(cpu=cpu, gdb=True))
+    options = runner.RunOptions(cpu=cpu, gdb=True)
+    archive = initrd(MANIFEST, Profile.DEBUG)
+    qemu = runner.run_command(platform(), elf, elf.with_suffix(".bin"), options, archive)
     qemu[qemu.index(f"tcp::{runner.GDB_PORT}")] = "stdio"
     qemu[qemu.index("-serial") + 1] = "null"
     qemu[0] = debian_tool(qemu[0])
-    partitions = [partition(name, Profile.DEBUG) for name in IMAGE.partitions]
-    attach = runner.gdb_command(elf, alias_offset(IMAGE), partitions)
+    attach = runner.gdb_command(elf, alias_offset(IMAGE))
     attach[attach.index(f"target remote :{runner.GDB_PORT}")] = f"target remote | {shlex.join(qemu)}"
     attach[0] = debian_tool(attach[0])
     arguments = [part for command in (*commands, "kill") for part in ("-ex", command)]
@@ -48,37 +61,41 @@ def gdb(cpu: str | None, *commands: str) -> str:
 
 @pytest.mark.parametrize("cpu", [None, "cortex-a72"])
 def test_a_breakpoint_in_a_handler_shows_line_callers_and_arguments(cpu: str | None) -> None:
+    said = gdb(cpu, f"break {place(CONSOLE_LOG, 'return _print(caller, call.x1')}", "continue", "bt", "info args")
+    assert re.search(r"Breakpoint 1(\.\d)?, handle_64 \(caller=\.\.\., call=\.\.\., reply=\.\.\.\)", said)
+    assert "    return _print(caller, call.x1, " in said
+    assert re.search(r"#1 .* at hypervisor/ffa/dispatch\.py:\d+", said)
+    assert re.search(r"#\d .* in handle_call \(x0=3288334474, .*\) at hypervisor/dispatch\.py:\d+", said)
+    assert re.search(r"#\d .*\.serve_exception \(\) at hypervisor/arch/aarch64/switch\.py:\d+", said)
+    assert re.search(r"^call = (@0x\w+: )?\{x0 = 3288334474, ", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("name", "level"), [("echo_el1", "0x4"), ("echo_el0", "0x0")])
+def test_a_breakpoint_in_a_guest_shows_line_and_callers(name: str, level: str) -> None:
+    symbols = f"add-symbol-file {guest(name, Profile.DEBUG)} -o {addresses()[name]}"
     said = gdb(
-        cpu, f"break {place(CONSOLE_LOG, 'return _print(caller, endpoint, call.x1')}", "continue", "bt", "info args"
+        None, symbols, f"hbreak {place(ECHO, 'answer.respond(message, own_id)')}", "continue", "bt", "p/x $cpsr & 0xc"
     )
-    assert re.search(
-        r"Breakpoint 1(\.\d)?, handle_64 \(caller=\.\.\., endpoint=\.\.\., call=\.\.\., reply=\.\.\.\)", said
-    )
-    assert "    return _print(caller, endpoint, call.x1, " in said
-    assert re.search(r"#1 .* in dispatch \(caller=.*\) at hypervisor/ffa/dispatch\.py:\d+", said)
-    assert re.search(r"#2 .* in handle_call \(x0=3288334474, x1=5, .*\) at hypervisor/ffa/dispatch\.py:\d+", said)
-    assert re.search(r"#3 .*\.serve_exception \(\) at hypervisor/arch/aarch64/switch\.py:\d+", said)
-    assert re.search(r"^call = (@0x\w+: )?\{x0 = 3288334474, x1 = 5, x2 = 521375147378, ", said, re.MULTILINE)
-    assert re.search(r"^caller = (@0x\w+: )?\{.*index = ", said, re.MULTILINE)
+    assert re.search(r"Breakpoint 1, serve \(own_id=\d\) at hypervisor/guests/echo\.py:\d+", said)
+    assert "            answer.respond(message, own_id)" in said
+    assert re.search(r"#1 .* in partition_main \(\) at hypervisor/guests/echo\.py:\d+", said)
+    assert re.search(r"#2 .* in begin_program \(.*\) at runtime/partition/program\.py:\d+", said)
+    assert f"$1 = {level}" in said
 
 
-@pytest.mark.parametrize("cpu", [None, "cortex-a72"])
-def test_a_breakpoint_in_a_partition_shows_line_callers_and_arguments(cpu: str | None) -> None:
-    said = gdb(cpu, f"break {place(PING, 'assert response.x3 == round_number')}", "continue", "bt", "print $cpsr & 0xf")
-    assert re.search(r"Breakpoint 1, exchange \(own_id=3, round_number=0\) at hypervisor/partitions/ping\.py:\d+", said)
-    assert '    assert response.x3 == round_number, "the response to another request"' in said
-    assert re.search(r"#1 .* in partition_main \(\) at hypervisor/partitions/ping\.py:\d+", said)
-    assert re.search(r"#2 .* in _start \(\) at runtime/partition/start\.py:\d+", said)
-    assert "$1 = 0" in said  # EL0
-
-
-def test_run_says_how_to_attach_and_with_all_symbols() -> None:
+def test_run_says_how_to_attach_and_to_add_guests() -> None:
     target = Target(ROOT, IMAGE, platform(), Profile.RELEASE)
-    elf = ROOT / "build" / "qemu" / "hypervisor.elf"
-    result = BuildResult(target, Inputs({}, 0, {}), {"elf": elf}, {}, {}, (), up_to_date=True)
-    assert debugger_hint(result) == (
+    folder = ROOT / "build" / "qemu"
+
+    def result(name: str) -> BuildResult:
+        return BuildResult(target, Inputs({}, 0, {}), {"elf": folder / f"{name}.elf"}, {}, {}, (), up_to_date=True)
+
+    initrd = Initrd(folder / "default.initrd", (), (result("primary"), result("echo_el0")))
+    assert debugger_hint(result("hypervisor"), initrd) == (
         "waiting for a debugger; in another terminal, in the folder of build.py:\n"
         "  gdb-multiarch -ex 'set confirm off' -ex 'add-symbol-file build/qemu/hypervisor.elf -o 0xffffff8000000000' "
-        "-ex 'add-symbol-file build/qemu/ping.elf' -ex 'add-symbol-file build/qemu/pong.elf' "
-        "-ex 'target remote :1234' build/qemu/hypervisor.elf"
+        "-ex 'target remote :1234' build/qemu/hypervisor.elf\n"
+        "for a guest, with its address from the console:\n"
+        "  (gdb) add-symbol-file build/qemu/primary.elf -o ADDRESS\n"
+        "  (gdb) add-symbol-file build/qemu/echo_el0.elf -o ADDRESS"
     )

@@ -8,7 +8,7 @@ touches memory that it has not got, and a partition at EL0 that faults, never ru
 from __future__ import annotations
 
 from compiler.language import export, u64
-from hypervisor.arch.aarch64 import fault_report, injection, trapped_registers
+from hypervisor.arch.aarch64 import fault_report, injection, trapped_registers, vector_use
 from hypervisor.arch.aarch64.injection import Syndrome
 from hypervisor.arch.aarch64.registers import ELR_EL2, ESR_EL2
 from hypervisor.core.partition import PartitionKind
@@ -61,6 +61,9 @@ def _handle_synchronous(vcpu: Vcpu, reply: Message) -> bool:
         else:
             sleep(vcpu, reply)
         return True
+    if kind is not None and kind == ExceptionClass.VECTOR and vcpu.kind != PartitionKind.PRIMARY:
+        vector_use.take(vcpu)
+        return False
     if vcpu.kind == PartitionKind.EL0:
         _end(vcpu, reply, kind)
         return True

@@ -33,6 +33,14 @@ class ICH_HCR_EL2(SystemRegister):
     """Virtual interrupts and traps of the interrupt controller."""
 
 
+class ZCR_EL2(SystemRegister):
+    """Vector length."""
+
+
+class SMCR_EL2(SystemRegister):
+    """Vector length in the streaming mode, where instructions that SVE alone has stay illegal (FA64 is zero)."""
+
+
 class HSTR_EL2(SystemRegister):
     """Traps of AArch32."""
 
@@ -71,6 +79,10 @@ class HDFGWTR_EL2(SystemRegister):
     """Fine-grained traps of writes of debug registers."""
 
 
+LENGTH_NOT_LIMITED = 0xF
+"""LEN of ZCR_EL2 and SMCR_EL2."""
+
+
 def open_to_guests() -> None:
     """Set what does not differ between guests, and the rest as the primary has it."""
     MDCR_EL2.write(debug_traps_of(PartitionKind.PRIMARY))
@@ -80,6 +92,10 @@ def open_to_guests() -> None:
     if features.has_gic_registers():
         ICC_SRE_EL2.write(ICC_SRE_EL2.SRE | ICC_SRE_EL2.DFB | ICC_SRE_EL2.DIB | ICC_SRE_EL2.ENABLE)
         ICH_HCR_EL2.write(0)
+    if features.has_scalable_vectors():
+        ZCR_EL2.write(LENGTH_NOT_LIMITED)
+    if features.has_matrices():
+        SMCR_EL2.write(LENGTH_NOT_LIMITED)
     if ID_AA64MMFR1_EL1.read().HCX != 0:
         HCRX_EL2.write(0)
     if ID_AA64MMFR0_EL1.read().FGT != 0:

@@ -153,7 +153,7 @@ PRIMARY_VIEW: dict[int, int] = _AARCH32 | {
     PFR0: ALL & ~fields(36, 40, 44, 52),  # no S-EL2, MPAM, AMU, RME
     PFR1: fields(0, 4, 8, 12, 24, 32, 40),  # BT, SSBS, MTE, RAS_frac, SME, CSV2_frac, MTE_frac
     ZFR0: ALL,
-    SMFR0: ALL,
+    SMFR0: ALL & ~(1 << 63),  # no FA64
     DFR0: fields(0, 8, 12, 20, 28, 36),  # breakpoints and counters; no trace, no profiling buffers
     ISAR0: ALL & ~fields(24),  # no TME
     ISAR1: ALL & ~fields(60),  # no LS64, which HCRX_EL2 would have to allow

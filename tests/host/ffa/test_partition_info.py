@@ -119,6 +119,7 @@ def machine_of(partition: int, version: int, others: int = V1_3) -> tuple[Machin
         machine.run(partition)
     machine.call(VERSION, version)
     versions[partition] = version
+    machine.session.write(ram(partition) + RX, b"\xa5" * PAGE_SIZE)
     machine.map_buffers()
     return machine, versions
 
@@ -133,7 +134,6 @@ def test_every_query_is_answered_as_the_model_says(partition: int, version: int,
     machine, versions = machine_of(partition, version, others)
     for uuid in ALL_UUIDS:
         wanted = [entry.packed(version, SIZES[version]) for entry in model(version, uuid, versions)]
-        machine.session.write(ram(partition) + RX, b"\xa5" * PAGE_SIZE)
         if not wanted:
             machine.refuses(INVALID, GET, *words(uuid))
             machine.refuses(INVALID, GET, *words(uuid), COUNT_ONLY)
