@@ -15,7 +15,6 @@ from hypervisor.arch.aarch64.cpu import PartitionMode
 from hypervisor.arch.aarch64.entropy import random_number
 from hypervisor.boot import loader
 from hypervisor.firmware import cpu_entry
-from hypervisor.memory.linear_map import LINEAR_MAP
 from hypervisor.platform import PLATFORM
 from runtime import memory_functions
 from runtime import panic as panic_report
@@ -40,7 +39,7 @@ def image_main(linear_map_offset: u64, device_tree: u64) -> NoReturn:
     boot.prepare(linear_map_offset)
     pointer_keys.enable()
     set_guard(random_number())
-    log(f"Tantalum hypervisor on {PLATFORM.name}: {mode_name()}, at {LINEAR_MAP.offset + PLATFORM.image_base.raw:#x}")
+    log(f"Tantalum hypervisor on {PLATFORM.name}: {mode_name()}, at {boot.IMAGE_START.address()}")
     switch.enter(loader.load_all(device_tree))
 
 

@@ -31,7 +31,7 @@ def run_image(
     profile: ProfileOption = Profile.RELEASE,
     verbose: VerboseOption = False,
     gdb: Annotated[bool, typer.Option("--gdb", help="Wait for a debugger before the first instruction.")] = False,
-    smp: Annotated[int, typer.Option("--smp", help="How many CPUs.")] = 1,
+    smp: Annotated[int, typer.Option("--smp", help="How many CPUs.")] = 4,
     cpu: Annotated[str | None, typer.Option("--cpu", help="A CPU model of QEMU, such as cortex-a72.")] = None,
     timeout: Annotated[float | None, typer.Option("--timeout", help="Seconds until the guest is stopped.")] = None,
     manifest: Annotated[

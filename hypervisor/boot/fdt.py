@@ -122,6 +122,7 @@ class Cursor:
     seen_root: bool = False
 
 
+@no_inline
 def number_at(data: Slice[u8], position: u64) -> u32:
     """The big-endian number there; traps when it does not lie in `data`."""
     return _word_at(address_of(data[position : position + WORD_SIZE][0]))
@@ -135,6 +136,7 @@ def _word_at(place: Ptr[u8]) -> u32:
     return u32(place[0]) << 24 | u32(place[1]) << 16 | u32(place[2]) << 8 | place[3]
 
 
+@no_inline
 def long_at(data: Slice[u8], position: u64) -> u64:
     """The big-endian number of 8 bytes there."""
     return u64(number_at(data, position)) << 32 | number_at(data, position + WORD_SIZE)

@@ -28,16 +28,37 @@ def read_tree(device_tree: u64) -> None:
     """Read the device tree into BOARD."""
     HOST.tree = PhysAddr(device_tree)
     if device_tree == 0 or device_tree % 8 != 0:
-        refuse(f"boot: x0 is {device_tree:#x}; the loader has to pass the address of a device tree")
+        refuse(f"device tree: x0 is {device_tree:#x}; the loader has to pass an address there, a multiple of 8")
     header = windows.open_window(HOST.tree, HEADER_SIZE)
     HOST.tree_size = byte_swap(Ptr[u32].at(header + TOTAL_SIZE_AT).value)
     windows.open_window(HOST.tree, HOST.tree_size)
     tree = open_tree(tree_bytes())
     if isinstance(tree, FdtError):
-        refuse(f"boot: there is no device tree at {HOST.tree}, where the loader says it is; error {tree.value}")
+        refuse(f"device tree: there is none at {HOST.tree}, which the loader passes in x0; error {tree.value}")
     error = read_board(tree, BOARD)
     if isinstance(error, BoardError):
-        refuse(f"boot: the host's device tree is wrong; error {error.value}")
+        refuse(f"device tree: {_describe(error)}")
+
+
+def _describe(error: BoardError) -> str:
+    """What is wrong with the tree, and what would be right."""
+    match error:
+        case BoardError.TREE:
+            return "it is damaged"
+        case BoardError.CELLS:
+            return "#address-cells or #size-cells of a node is above 2"
+        case BoardError.REG:
+            return "a reg has no whole number of entries, or reaches beyond the address space"
+        case BoardError.OVERLAP:
+            return "ranges of memory overlap"
+        case BoardError.TOO_MANY:
+            return "more memory ranges, reservations or CPUs than there is room for"
+        case BoardError.NO_MEMORY:
+            return "no memory node is enabled"
+        case BoardError.NO_CPUS:
+            return "no CPU is enabled"
+        case BoardError.INITRD:
+            return "linux,initrd-start and -end of /chosen have to be two numbers in order"
 
 
 def open_archive() -> None:
@@ -45,7 +66,7 @@ def open_archive() -> None:
     HOST.archive = PhysAddr(BOARD.initrd_start)
     HOST.archive_size = BOARD.initrd_end - BOARD.initrd_start
     if HOST.archive_size == 0:
-        refuse("boot: /chosen names no ramdisk; give the loader the archive with manifest.dtb as its initrd")
+        refuse("device tree: /chosen names no ramdisk; give the loader the archive with manifest.dtb as its initrd")
     windows.open_window(HOST.archive, HOST.archive_size)
 
 

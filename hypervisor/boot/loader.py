@@ -60,7 +60,8 @@ def load_all(device_tree: u64) -> Vcpu:
 
 def _number_cpus() -> None:
     if BOARD.cpu_count > CPU_COUNT_MAX:
-        refuse(f"device tree: {BOARD.cpu_count} CPUs; the hypervisor is built for {CPU_COUNT_MAX}, start no more")
+        log(f"device tree: {BOARD.cpu_count} CPUs, of which {CPU_COUNT_MAX} are used")
+        BOARD.cpu_count = CPU_COUNT_MAX
     if not boot.number_cpus(BOARD.cpus[0 : BOARD.cpu_count]):
         refuse("device tree: no node in /cpus for the CPU that boots; its reg has to be the affinity of MPIDR_EL1")
 

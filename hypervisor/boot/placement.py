@@ -36,7 +36,7 @@ PLACEMENT: Placement = static(Placement())
 def take(base: u64, size_bytes: u64, is_withheld: bool) -> None:
     """Enter memory as taken."""
     if PLACEMENT.count == TAKEN_COUNT_MAX:
-        refuse(f"boot: memory is in more than {TAKEN_COUNT_MAX} pieces")
+        refuse(f"memory: it is in more than {TAKEN_COUNT_MAX} pieces")
     taken = PLACEMENT.taken[PLACEMENT.count]
     taken.base = base
     taken.end = base + size_bytes

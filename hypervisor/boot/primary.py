@@ -94,7 +94,7 @@ def _map(space: AddressSpace, start: u64, end: u64, access: Access) -> None:
         return
     error = map_range(space, start, PhysAddr(start), end - start, access)
     if isinstance(error, MapError):
-        refuse(f"boot: {start:#x} to {end:#x} cannot be mapped for the primary; error {error.value}")
+        refuse(f"memory: {start:#x} to {end:#x} cannot be mapped for the primary; error {error.value}")
 
 
 def patch_tree(board: Board, ramdisk: File) -> None:
@@ -107,7 +107,7 @@ def patch_tree(board: Board, ramdisk: File) -> None:
         end = start + ramdisk.size_bytes
     error = set_initrd(tree, board, start, end)
     if isinstance(error, FdtError):
-        refuse(f"boot: the host's device tree cannot name the primary's ramdisk; error {error.value}")
+        refuse(f"device tree: it cannot name the primary's ramdisk; error {error.value}")
     withheld: Array[Range] = array(TAKEN_COUNT_MAX)
     count: u64 = 0
     for index in range(PLACEMENT.count):
@@ -117,7 +117,7 @@ def patch_tree(board: Board, ramdisk: File) -> None:
             count += 1
     error = add_reservations(tree, withheld[0:count])
     if isinstance(error, FdtError):
-        refuse(f"boot: the host's device tree has no room for {count} more reservations; error {error.value}")
+        refuse(f"device tree: it has no room for {count} more reservations; error {error.value}")
     patched = open_tree(tree)
     assert not isinstance(patched, FdtError), "the host's device tree is damaged by its editing"
     bulk.clean(address_of(tree[0]).address, max(patched.structure_end, patched.strings_end))

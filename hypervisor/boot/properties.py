@@ -6,7 +6,7 @@ bytes whatever their range, as bindings leave it open.
 
 from __future__ import annotations
 
-from compiler.language import Array, EnumU8, Slice, array, static, string_at, struct, u8, u32, u64
+from compiler.language import Array, EnumU8, Slice, array, no_inline, static, string_at, struct, u8, u32, u64
 from hypervisor.boot.fdt import WORD_SIZE, Cursor, Fdt, FdtError, Step, number_at, number_of, text_is, value_is
 from hypervisor.boot.problems import PATH_COUNT_MAX, PROBLEM, Rule, fail, fail_wanted, next_step
 from hypervisor.boot.texts import round_up
@@ -186,6 +186,7 @@ def check_pages(name: str, value: u64) -> Rule | None:
     return fail(Rule.NOT_PAGES, name, value, round_up(value, PAGE_SIZE))
 
 
+@no_inline
 def text_of(tree: Fdt, index: u64) -> Slice[u8]:
     """The text that was read for a row; empty when there is none."""
     if not VALUES.is_present[index]:
@@ -193,6 +194,7 @@ def text_of(tree: Fdt, index: u64) -> Slice[u8]:
     return tree.data[VALUES.places[index] : VALUES.places[index] + VALUES.numbers[index]]
 
 
+@no_inline
 def cell_of(tree: Fdt, index: u64, position: u64) -> u32:
     """A cell of the list that was read for a row."""
     return number_at(tree.data, VALUES.places[index] + position * WORD_SIZE)

@@ -34,9 +34,7 @@ WINDOWS: Windows = static(Windows())
 def open_window(start: PhysAddr, size_bytes: u64) -> VirtAddr:
     """Let the hypervisor read and write memory; its own address of it."""
     if size_bytes > HYPERVISOR.input_size() or start.raw > HYPERVISOR.input_size() - size_bytes:
-        refuse(
-            f"boot: memory at {start} is beyond the {HYPERVISOR.input_size():#x} bytes that are reached while booting"
-        )
+        refuse(f"memory: {start} is beyond the {HYPERVISOR.input_size():#x} bytes that a boot can reach")
     address = start.raw
     while address < start.raw + size_bytes:
         unit = _unit_at(address)
@@ -67,7 +65,7 @@ def _unit_at(address: u64) -> u64:
 def _map(base: u64, size_bytes: u64) -> None:
     error = map_range(HYPERVISOR, base, PhysAddr(base), size_bytes, Access.READ_WRITE)
     if isinstance(error, MapError):
-        refuse(f"boot: memory at {base:#x} cannot be mapped; the hypervisor has too few pages for tables")
+        refuse(f"memory: {base:#x} cannot be mapped; there are too few pages for tables")
     for index in range(WINDOWS.count):
         window = WINDOWS.ranges[index]
         if window.base + window.size_bytes == base:
@@ -78,7 +76,7 @@ def _map(base: u64, size_bytes: u64) -> None:
             window.size_bytes += size_bytes
             return
     if WINDOWS.count == WINDOW_COUNT_MAX:
-        refuse(f"boot: memory at {base:#x} cannot be mapped; there are too many separate pieces")
+        refuse(f"memory: {base:#x} cannot be mapped; there are too many separate pieces")
     window = WINDOWS.ranges[WINDOWS.count]
     window.base = base
     window.size_bytes = size_bytes

@@ -41,7 +41,7 @@ def partition_main() -> None:
     assert not isinstance(error, FfaError), "no list of partitions"
     assert discovery.is_confirmed_by_registers(), "two lists of partitions that differ"
     cpu_count = team.start_cpus()
-    log(f"FF-A {version >> 16}.{version & 0xFFFF}, {cpu_count} CPUs, {PARTITIONS.count - 1} other partitions")
+    log(f"FF-A {version >> 16}.{version & 0xFFFF}; CPUs: {cpu_count}, other partitions: {PARTITIONS.count - 1}")
     team.start_partitions(OWN_ID)
     team.begin()
     exchange(0)
@@ -59,8 +59,9 @@ def cpu_main(index: u64) -> NoReturn:
 
 
 def exchange(cpu: u64) -> None:
-    """Direct messages of each kind to each partition that takes them."""
-    for index in range(PARTITIONS.count):
+    """Direct messages of each kind to each partition that takes them; every CPU begins with another one."""
+    for offset in range(PARTITIONS.count):
+        index = (cpu + offset) % PARTITIONS.count
         entry = PARTITIONS.entries[index]
         if entry.id != OWN_ID and entry.properties & discovery.RECEIVES_DIRECT != 0:
             for round_number in range(ROUND_COUNT):
@@ -71,14 +72,14 @@ def exchange(cpu: u64) -> None:
 
 def summarise(cpu_count: u64) -> None:
     """A line for each partition, and one for all."""
-    log("partition  direct messages  repeated  indirect messages")
+    log("      direct  retried  indirect")
     total: u64 = 0
     for index in range(PARTITIONS.count):
         entry = PARTITIONS.entries[index]
         if entry.id != OWN_ID:
             direct_count = ANSWERED[index].load()
             indirect_count = indirect_client.exchange(OWN_ID, entry)
-            log(f"{entry.id:9}  {direct_count:15}  {BUSY[index].load():8}  {indirect_count:17}")
+            log(f"vm{entry.id}  {direct_count:8}  {BUSY[index].load():7}  {indirect_count:8}")
             assert direct_count == expected_count(index, cpu_count), "messages are missing"
             total += direct_count + indirect_count
     log(f"{total} messages sent and answered, all answers right")

@@ -169,7 +169,7 @@ def test_without_an_archive_nothing_runs(tmp_path: Path) -> None:
     command = contract.command()
     position = command.index("-initrd")
     outcome = contract.run([*command[:position], *command[position + 2 :]])
-    outcome.line("^boot: /chosen names no ramdisk; give the loader the archive with manifest.dtb as its initrd$")
+    outcome.line("^device tree: /chosen names no ramdisk; give the loader the archive with manifest.dtb as its initrd$")
     assert outcome.status == STATUS_REFUSED
 
 
@@ -180,3 +180,24 @@ def test_memory_that_is_not_there_is_refused(tmp_path: Path) -> None:
     outcome.line("^s2: no 0x40000000 bytes of RAM are free; lower mem_size$")
     assert outcome.status == STATUS_REFUSED
     assert not (tmp_path / "results").exists()
+
+
+def test_the_loader_may_place_the_primary(tmp_path: Path) -> None:
+    contract = Contract(tmp_path)
+    contract.make()
+    node = 'vm1 { debug_name = "first"; kernel_filename = "primary"; boot_address = <0x41003000>; };'
+    contract.write_manifest(f'/dts-v1/; / {{ hypervisor {{ compatible = "hafnium,hafnium"; {node} }}; }};')
+    outcome = contract.run(contract.command())
+    outcome.line("^vm1 first: primary, 1 vCPU, enters at 0x41003000$")
+    assert words((tmp_path / "results").read_bytes())[8] == 0x4100_3000
+
+
+def test_more_cpus_than_the_hypervisor_has_stacks_for_are_left_alone(tmp_path: Path) -> None:
+    contract = Contract(tmp_path)
+    contract.make()
+    command = contract.command()
+    command[command.index("-smp") + 1] = "10"
+    outcome = contract.run(command)
+    outcome.line("^device tree: 10 CPUs, of which 8 are used$")
+    outcome.line("^vm1 first: primary, 8 vCPU")
+    assert outcome.status == 0

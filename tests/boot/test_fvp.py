@@ -26,8 +26,8 @@ def image() -> bytes:
     return (ROOT / "build" / PLATFORM.name / "hypervisor.bin").read_bytes()
 
 
-def machine(features: dict[str, int]) -> Startup:
-    return Startup(image(), PLATFORM.image_base, MEMORY_SIZE, PLATFORM.pl011_base, features)
+def machine(features: dict[str, int], base: int = PLATFORM.image_base) -> Startup:
+    return Startup(image(), base, MEMORY_SIZE, PLATFORM.pl011_base, features)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,14 @@ def test_the_image_starts_up_to_its_first_line(features: dict[str, int], line: s
     )
     console = PLATFORM.pl011_base
     assert started.translate(console + offset) == (console, uc.PROT_READ | uc.PROT_WRITE)
+
+
+@pytest.mark.parametrize(("features", "offset"), [(WITH_VHE, UPPER_HALF), (WITHOUT_VHE, 0)], ids=["vhe", "tge"])
+def test_the_image_runs_where_it_is_loaded(features: dict[str, int], offset: int) -> None:
+    base = PLATFORM.image_base + 0x123_5000
+    started = machine(features, base)
+    assert started.run_to_line().endswith(f", at {base + offset:#x}\r\n")
+    assert started.translate(started.program_counter) is not None
 
 
 def test_a_console_elsewhere_is_noticed() -> None:

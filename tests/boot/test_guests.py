@@ -24,7 +24,7 @@ def numbers(outcome: Outcome, title: str) -> list[list[int]]:
     start = next(index for index, line in enumerate(outcome.lines) if title in line)
     rows: list[list[int]] = []
     for line in outcome.lines[start + 1 :]:
-        found = re.fullmatch(r"\[1 \d\] ([ \d]+)", line)
+        found = re.fullmatch(r"\[1 \d\] (?:vm)?([ \d]+)", line)
         if found is None:
             return rows
         rows.append([int(word) for word in found[1].split()])
@@ -35,8 +35,8 @@ def numbers(outcome: Outcome, title: str) -> list[list[int]]:
 @pytest.mark.parametrize("cpu_count", [1, 4, 8])
 def test_every_partition_answers_every_cpu(cpu: str, cpu_count: int) -> None:
     outcome = boot_guests(MANIFESTS / "default.dts", cpu, cpu_count)
-    outcome.line(rf"FF-A 1\.\d, {cpu_count} CPUs, 4 other partitions")
-    rows = numbers(outcome, "partition  direct messages")
+    outcome.line(rf"FF-A 1\.3; CPUs: {cpu_count}, other partitions: 4")
+    rows = numbers(outcome, "direct  retried  indirect")
     assert [(row[0], row[1], row[3]) for row in rows] == [
         (number, 300 * cpu_count, 10 * (number % 2)) for number in (2, 3, 4, 5)
     ]

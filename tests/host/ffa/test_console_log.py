@@ -6,7 +6,7 @@ import pytest
 
 from hypervisor.ffa.errors import FfaError
 from hypervisor.ffa.functions import Function
-from tests.host.ffa.machine import Machine, error, success
+from tests.host.ffa.machine import GUEST_MP, Machine, error, success
 
 LOG = Function.CONSOLE_LOG.value
 LOG_64 = Function.CONSOLE_LOG_64.value
@@ -61,8 +61,21 @@ def test_older_versions_have_six(machine: Machine) -> None:
     assert machine.call(LOG_64, 49) == error(FfaError.INVALID_PARAMETERS)
 
 
-def test_a_full_buffer_goes_out_too(machine: Machine) -> None:
-    for _ in range(11):
-        assert log(machine, "x" * 24, LOG) == success()
-    assert machine.console.startswith("[1 0] xxxx")
-    assert machine.console.endswith("\n")
+def test_each_vcpu_has_its_line(machine: Machine) -> None:
+    log(machine, "from one ")
+    machine.cpu = 3
+    log(machine, "from three\n")
+    machine.cpu = 0
+    log(machine, "CPU\n")
+    machine.run(GUEST_MP, 2)
+    log(machine, "guest\n")
+    assert machine.console == "[1 3] from three\n[1 0] from one CPU\n[3 2] guest\n"
+
+
+def test_a_line_has_at_most_255_characters(machine: Machine) -> None:
+    text = "".join(chr(ord("a") + number % 26) for number in range(300))
+    for start in range(0, 300, 30):
+        assert log(machine, text[start : start + 30]) == success()
+    assert machine.console == f"[1 0] {text[:255]}\n"
+    log(machine, "\n")
+    assert machine.console == f"[1 0] {text[:255]}\n[1 0] {text[255:]}\n"
