@@ -141,7 +141,7 @@ def _run(
         opening()
     body, breaks = loop_body(fn, node.body)
     for variable in variables:
-        del fn.variables[variable.name]
+        fn.variables.pop(variable.name, None)  # an inner loop over `_` has ended it already
         fn.ended_loops.add(variable.name)
     fn.flow = entry
     fn.emit(Loop(test, (*first, *body), step, fn.span(node.iter)))

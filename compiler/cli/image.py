@@ -6,48 +6,39 @@ from typing import Annotated
 import typer
 
 from compiler.cli import output
-from compiler.cli.build import DEFAULT_PLATFORM, PlatformOption, bring_up_to_date
-from compiler.driver.errors import ToolError
-from compiler.driver.images import GUESTS
+from compiler.cli.build import DEFAULT_PLATFORM, PlatformOption, ProfileOption
+from compiler.cli.progress import PhaseDisplay
+from compiler.cli.rejection import DiagnosticsForm, shown
+from compiler.driver.images import DEFAULT_IMAGE, find_image
 from compiler.driver.initrd import Initrd, make_initrd
-from compiler.driver.paths import BUILD_FOLDER, ROOT
-from compiler.driver.stages import Profile
+from compiler.driver.paths import ROOT
+from compiler.driver.platforms import load_platform
+from compiler.driver.stages import CompilerStages, Profile, Target
 from compiler.driver.timing import PhaseLog
 from compiler.image.cpio import ArchiveFormat
 
 
 def image(
-    manifest: Annotated[Path, typer.Option("--manifest", help="The manifest's source, a DTS file.")],
-    out: Annotated[Path | None, typer.Option("-o", "--output", help="Where to; build/PLATFORM/NAME.img.")] = None,
+    manifest: Annotated[Path, typer.Option("--manifest", help="Which guests, a device tree in source form.")],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Where to, else build/PLATFORM/NAME.initrd.")
+    ] = None,
     form: Annotated[ArchiveFormat, typer.Option("--format", help="Of the cpio archive.")] = ArchiveFormat.BIN,
     platform: PlatformOption = DEFAULT_PLATFORM,
+    profile: ProfileOption = Profile.RELEASE,
 ) -> int:
-    """Make an initrd: manifest.dtb, the images and device trees that it names, all checked as the hypervisor does."""
-    made = make_initrd(ROOT, manifest, form, lambda name: build_guest(name, platform))
-    target = out or BUILD_FOLDER / platform / f"{manifest.stem}.img"
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(made.content)
-    except OSError as error:
-        raise ToolError("B102", f"cannot write: {error.strerror}", where=target) from None
+    """Make an initrd: a manifest and all that it names, compiled, built, and checked as the hypervisor does it."""
+    target = Target(ROOT, find_image(DEFAULT_IMAGE), load_platform(ROOT, platform), profile)
+    with shown(DiagnosticsForm.TEXT) as warnings:
+        log = PhaseLog(PhaseDisplay())
+        made = make_initrd(target, manifest, CompilerStages(), log, form=form, out=out)
+        warnings += log.warnings
     show(made)
-    shown = target.relative_to(ROOT) if target.is_relative_to(ROOT) else target
-    output.say(f"{shown} ({output.size_text(len(made.content))})")
     return 0
 
 
-def build_guest(name: str, platform: str) -> bytes | None:
-    """Bring a guest up to date; its raw image, or None when no guest is called so."""
-    if all(guest.name != name for guest in GUESTS):
-        return None
-    output.say(f"guest {name}", "dim")
-    return bring_up_to_date(platform, name, Profile.RELEASE, PhaseLog()).artefacts["bin"].read_bytes()
-
-
 def show(made: Initrd) -> None:
-    """Print the files, the partitions and what is ignored."""
-    for warning in made.warnings:
-        output.say(f"warning: {warning}", "yellow")
+    """Print the partitions, what has no effect, and what was packed."""
     output.show_table(
         ["partition", "name", "at", "vCPUs", "memory", "image", "services"],
         [
@@ -64,4 +55,7 @@ def show(made: Initrd) -> None:
         ],
         right=["vCPUs", "memory", "image", "services"],
     )
-    output.say(", ".join(f"{name} ({output.size_text(size)})" for name, size in made.files))
+    for warning in made.warnings:
+        output.say(f"warning: {warning}", "yellow")
+    file = made.file.relative_to(ROOT) if made.file.is_relative_to(ROOT) else made.file
+    output.say(f"{file} ({output.size_text(made.file.stat().st_size)}): {', '.join(made.names)}")

@@ -14,9 +14,9 @@ from compiler.driver.errors import ToolError
 
 DTC = "dtc"
 DTC_PACKAGE = "device-tree-compiler"
-_NODE = re.compile(r"^\t*(?:\S+: )*(?P<name>\S+) \{(?: /\* (?P<place>\S+:\d+) \*/)?$")
+_NODE = re.compile(r"^\t*(?:\S+: )*(?P<name>\S+) \{(?: /\* (?:.*, )?(?P<place>\S+:\d+) \*/)?$")
 _END = re.compile(r"^\t*\};")
-_PROPERTY = re.compile(r"^\t*(?:\S+: )*(?P<name>[^\s=;]+)(?: = .*)?;(?: /\* (?P<place>\S+:\d+) \*/)$")
+_PROPERTY = re.compile(r"^\t*(?:\S+: )*(?P<name>[^\s=;]+)(?: = .*)?; /\* (?:.*, )?(?P<place>\S+:\d+) \*/$")
 _REFUSAL = re.compile(
     r"^(?:Error: )?(?P<file>[^:\n]+):(?P<line>\d+)\S* (?:ERROR \(\w+\): )?(?P<what>.+)$", re.MULTILINE
 )
@@ -26,8 +26,13 @@ Places = Mapping[tuple[str, str], str]
 
 
 def compile_tree(source: Path) -> bytes:
-    """Return the tree that dtc makes of a file. ToolError B204: unreadable; B206: dtc refuses it, and where."""
+    """Return the tree that dtc makes of a file. ToolError B206: there is none, or dtc refuses it, and where."""
     return _dtc(source, "-O", "dtb")
+
+
+def canonical_text(source: Path) -> str:
+    """Return the source as dtc writes it, with one line for each property."""
+    return _dtc(source, "-O", "dts").decode(errors="replace")
 
 
 def source_places(source: Path) -> Places:
@@ -53,24 +58,13 @@ def _shown(source: Path, place: str | None) -> str:
 def _dtc(source: Path, *options: str) -> bytes:
     if shutil.which(DTC) is None:
         debian.install([DTC_PACKAGE], "compiling device trees")
-    try:
-        content = source.read_bytes()
-    except OSError as error:
-        raise ToolError("B204", f"cannot read the file: {error.strerror}", where=source) from None
-    if b"\0" in content:
-        raise ToolError("B206", "the file is no text: a manifest is given as source (DTS)", where=source, status=1)
+    if not source.is_file():
+        raise ToolError("B206", f"there is no manifest {source}", fix="name a file in DTS form")
     result = subprocess.run([DTC, "-q", "-I", "dts", *options, source], capture_output=True, check=False)
     if result.returncode == 0:
         return result.stdout
-    said = result.stderr.decode(errors="replace")
+    said = result.stderr.decode(errors="replace").strip()
     refusal = _REFUSAL.search(said)
-    if refusal is None:
-        what = said.strip().splitlines()[-1] if said.strip() else "it said nothing"
-        raise ToolError("B206", f"dtc does not compile the file: {what}", where=source, status=1)
-    raise ToolError(
-        "B206",
-        f"dtc does not compile the file: {refusal['what']}",
-        where=f"{refusal['file']}:{refusal['line']}",
-        fix="see the Devicetree Specification, chapter 6, for the source format",
-        status=1,
-    )
+    what = refusal["what"] if refusal else (said.splitlines() or ["it said nothing"])[-1]
+    where = f"{refusal['file']}:{refusal['line']}" if refusal else source
+    raise ToolError("B206", f"dtc does not accept it: {what}", where=where, fix="correct the source", status=1)

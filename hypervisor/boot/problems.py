@@ -2,9 +2,8 @@
 
 `Rule` says which rule, RULE_TEXTS what there is to say about it; the readers note place and values in PROBLEM as they
 go, so that an error needs no more than a call of `fail`. A message names file, node, property, what was found and what
-to do. In a text `%x` is the number found in hexadecimal and `%d` in decimal, `%y` and `%e` are the first limit in
-the same way, `%z` is the second one, `%s` is the text found, in quotes, `%w` the one wanted, and `%r` is what to do
-about a damaged tree.
+to do. In a text `%x` is the number found, `%y` the first limit and `%z` the second one, in hexadecimal, `%X`, `%Y` and
+`%Z` the same in decimal; `%s` is the text found, in quotes, `%w` the one wanted, `%r` what to do about a damaged tree.
 """
 
 from __future__ import annotations
@@ -43,9 +42,9 @@ from runtime.text import SPACE, TextBuffer
 PATH_COUNT_MAX = 4
 ESCAPE = ord("%")
 FOUND_ESCAPE = ord("x")
-FOUND_DECIMAL = ord("d")
-LIMIT_DECIMAL = ord("e")
-OTHER_ESCAPE = ord("z")
+LIMIT_ESCAPE = ord("y")
+LOWER_CASE = 0x20
+"""Bit that tells letters, and so hexadecimal from decimal."""
 TEXT_ESCAPE = ord("s")
 WANTED_ESCAPE = ord("w")
 REPAIR_ESCAPE = ord("r")
@@ -113,13 +112,13 @@ class Rule(ErrorEnum):
 _TEXTS = {
     Rule.TREE_TRUNCATED: "ends early, at offset %x%r",
     Rule.TREE_MAGIC: "begins with %x, not with 0xd00dfeed of a device tree%r",
-    Rule.TREE_VERSION: "has version %d, compatible with %e; needed is 17, compatible with 16 or 17%r",
-    Rule.TREE_BLOCKS: "has a block that is misaligned or outside its %d bytes%r",
+    Rule.TREE_VERSION: "has version %X, compatible with %Y; needed is 17, compatible with 16 or 17%r",
+    Rule.TREE_BLOCKS: "has a block that is misaligned or outside its %X bytes%r",
     Rule.TREE_TOKEN: "has an unknown token before offset %x%r",
     Rule.TREE_NAME: "has a name without end before offset %x%r",
     Rule.TREE_VALUE: "has a value without end before offset %x%r",
     Rule.TREE_NESTING: "has nodes that are not nested before offset %x%r",
-    Rule.TREE_DEPTH: "has nodes deeper than %e%r",
+    Rule.TREE_DEPTH: "has nodes deeper than %Y%r",
     Rule.ARCHIVE_MAGIC: "has no cpio header at offset %x; pack it with ./build.py image or cpio -o",
     Rule.ARCHIVE_TRUNCATED: "ends early, in the entry at offset %x; copy it whole, with its trailer",
     Rule.ARCHIVE_NUMBER: "has no number in the header at offset %x; pack it again",
@@ -128,37 +127,37 @@ _TEXTS = {
     Rule.NO_NODE: "has no node %w; add it",
     Rule.MISSING: "is missing; add it",
     Rule.TWICE: "is given twice; keep one",
-    Rule.NOT_NUMBER: "has %d bytes; write a number of 4 or 8",
+    Rule.NOT_NUMBER: "has %X bytes; write a number of 4 or 8",
     Rule.OUT_OF_RANGE: "is %x; give %y to %z",
     Rule.ONLY: "is %x; give %y",
-    Rule.NOT_FLAG: "has a value of %d bytes; a flag has none, write its name alone",
-    Rule.NOT_TEXT: "has %d bytes that are no text; write one in quotes",
-    Rule.TEXT_LONG: "has %d characters; shorten it to %e",
-    Rule.NOT_CELLS: "has %d bytes; give a multiple of %e",
-    Rule.TOO_MANY: "has %d entries; give at most %e",
+    Rule.NOT_FLAG: "has a value of %X bytes; a flag has none, write its name alone",
+    Rule.NOT_TEXT: "has %X bytes that are no text; write one in quotes",
+    Rule.TEXT_LONG: "has %X characters; shorten it to %Y",
+    Rule.NOT_CELLS: "has %X bytes; give a multiple of %Y",
+    Rule.TOO_MANY: "has %X entries; give at most %Y",
     Rule.WRONG_TEXT: "is %s; it has to name %w",
     Rule.PARTITION_NUMBER: "is none of vm1 to vm16; number partitions so",
-    Rule.PARTITION_GAP: "has vm%d but no vm%e; number partitions without gaps",
+    Rule.PARTITION_GAP: "has vm%X but no vm%Y; number partitions without gaps",
     Rule.PARTITION_TWICE: "is there twice; keep one",
     Rule.NOT_LOADED_HERE: "is missing; add it, as partitions are loaded from the initrd",
     Rule.FILE_ABSENT: "is %s, which the initrd does not have; add the file or correct the name",
     Rule.FILE_EMPTY: "is %s, a file of no bytes; pack the right one",
     Rule.FILE_LARGE: "is %s of %x bytes, but mem_size leaves %y; raise mem_size to %z",
     Rule.NOT_PAGES: "is %x, not a multiple of 4096; round it up to %y",
-    Rule.LEVEL: "is %d; give 0 for EL1 or 6 for EL0",
-    Rule.LEVELS_DIFFER: "is %d, but %e in manifest.dtb; make them equal",
-    Rule.ONE_VCPU: "is %d, but partitions at EL0 have one vCPU; give 1",
-    Rule.UUID_NIL: "has the nil UUID as entry %d; give the service one",
-    Rule.UUID_TWICE: "has entry %d again as entry %e; give each service its own UUID",
+    Rule.LEVEL: "is %X; give 0 for EL1 or 6 for EL0",
+    Rule.LEVELS_DIFFER: "is %X, but %Y in manifest.dtb; make them equal",
+    Rule.ONE_VCPU: "is %X, but partitions at EL0 have one vCPU; give 1",
+    Rule.UUID_NIL: "has the nil UUID as entry %X; give the service one",
+    Rule.UUID_TWICE: "has entry %X again as entry %Y; give each service its own UUID",
     Rule.UUID_TEXT: "is %s; write 8-4-4-4-12 hexadecimal digits",
     Rule.METHOD_BITS: "is %x; give bits of %y",
     Rule.METHOD_VERSION: "is %x, but bits 9 and 10 need FF-A 1.2; raise ffa-version to %y or clear them",
-    Rule.METHOD_COUNT: "has %d entries for %e UUIDs; give one, or one for each",
+    Rule.METHOD_COUNT: "has %X entries for %Y UUIDs; give one, or one for each",
     Rule.SERVICES_TWICE: "is given beside a node services; keep one of them",
-    Rule.NOT_UNIQUE: "is %x, as in vm%e; give each partition its own",
-    Rule.ONE_OF_TWO: "or load-address-relative-offset: there are %d; give one",
+    Rule.NOT_UNIQUE: "is %x, as in vm%Y; give each partition its own",
+    Rule.ONE_OF_TWO: "or load-address-relative-offset: there are %X; give one",
     Rule.ATTRIBUTES: "is %x; give %w, plus 8 for non-secure",
-    Rule.OVERLAP: "begins a region at %x that overlaps one of vm%e at %z; move it",
+    Rule.OVERLAP: "begins a region at %x that overlaps one of vm%Y at %z; move it",
     Rule.MISSING_TEXT: "is missing; let it name %w",
     Rule.ENTRYPOINT: "is %x; give a multiple of 4 below the image's size %y",
 }
@@ -279,25 +278,25 @@ def open_file(name: Slice[u8], content: Slice[u8]) -> Value[Fdt] | Rule:
 
 def render_problem(buffer: TextBuffer, rule: Rule) -> None:
     """Append the message for `rule`, broken as PROBLEM tells."""
-    _put_printable(buffer, utf8(PROBLEM.file))
-    buffer.put_text(utf8(": "))
+    _put(buffer, utf8(PROBLEM.file))
+    _put(buffer, utf8(": "))
     for index in range(PROBLEM.depth):
         if index > 0 or PROBLEM.depth == 1:
             buffer.put(SLASH)
         name = PROBLEM.node_names[index]
-        _put_printable(buffer, utf8(PROBLEM.tree)[name : name + PROBLEM.node_sizes[index]])
+        _put(buffer, utf8(PROBLEM.tree)[name : name + PROBLEM.node_sizes[index]])
     if PROBLEM.depth > 0:
-        buffer.put_text(utf8(": "))
+        _put(buffer, utf8(": "))
     if len(utf8(PROBLEM.property)) > 0:
-        buffer.put_text(utf8(PROBLEM.property))
-        buffer.put_text(utf8(" "))
+        _put(buffer, utf8(PROBLEM.property))
+        buffer.put(SPACE)
     is_escape = False
     for byte in utf8(RULE_TEXTS[u64(-rule.value) - 1]):
         if is_escape:
             _put_value(buffer, byte)
         elif byte != ESCAPE:
             buffer.put(byte)
-        is_escape = not is_escape and byte == ESCAPE
+        is_escape = byte == ESCAPE
 
 
 def report(rule: Rule) -> None:
@@ -309,24 +308,27 @@ def report(rule: Rule) -> None:
 
 def _put_value(buffer: TextBuffer, escape: u8) -> None:
     if escape == REPAIR_ESCAPE:
-        buffer.put_text(utf8(REPAIR))
+        _put(buffer, utf8(REPAIR))
+    elif escape == WANTED_ESCAPE:
+        _put(buffer, utf8(PROBLEM.wanted))
     elif escape == TEXT_ESCAPE:
         buffer.put(QUOTE)
-        _put_printable(buffer, utf8(PROBLEM.text))
+        _put(buffer, utf8(PROBLEM.text))
         buffer.put(QUOTE)
-    elif escape == WANTED_ESCAPE:
-        buffer.put_text(utf8(PROBLEM.wanted))
-    elif escape == FOUND_DECIMAL:
-        buffer.put_number(PROBLEM.found, 10, 0)
-    elif escape == LIMIT_DECIMAL:
-        buffer.put_number(PROBLEM.limit, 10, 0)
     else:
-        value = PROBLEM.other if escape == OTHER_ESCAPE else PROBLEM.limit
-        buffer.put_text(utf8("0x"))
-        buffer.put_number(PROBLEM.found if escape == FOUND_ESCAPE else value, 16, 0)
+        which = escape | LOWER_CASE
+        value = PROBLEM.other
+        if which == FOUND_ESCAPE:
+            value = PROBLEM.found
+        elif which == LIMIT_ESCAPE:
+            value = PROBLEM.limit
+        if escape == which:
+            _put(buffer, utf8("0x"))
+        buffer.put_number(value, 16 if escape == which else 10, 0)
 
 
-def _put_printable(buffer: TextBuffer, text: Slice[u8]) -> None:
-    """Append what a file says; whatever could disturb a terminal is a question mark."""
+@no_inline
+def _put(buffer: TextBuffer, text: Slice[u8]) -> None:
+    """Append text; whatever in a file could disturb a terminal is a question mark."""
     for byte in text:
         buffer.put(byte if SPACE <= byte <= TILDE else QUESTION)

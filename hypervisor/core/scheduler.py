@@ -6,7 +6,7 @@ fills its reply with what that one finds in x0 to x7.
 
 from __future__ import annotations
 
-from compiler.language import Ordering, address_of, cpu_index, u64
+from compiler.language import Ordering, address_of, cpu_index, no_inline, u64
 from hypervisor.arch.aarch64 import vector_use
 from hypervisor.core.cpu import CPUS
 from hypervisor.core.vcpu import Vcpu, VcpuState
@@ -33,6 +33,7 @@ def pass_cpu(source: Vcpu, state: VcpuState, target: Vcpu) -> None:
     cpu.current = address_of(target)
 
 
+@no_inline
 def return_to_primary(source: Vcpu, state: VcpuState) -> None:
     """Give the CPU back to the primary's vCPU, which is blocked on it."""
     primary = CPUS.this().primary

@@ -16,6 +16,7 @@ from compiler.language import (
     VirtAddr,
     address_of,
     array,
+    no_inline,
     offset_of,
     static,
     static_assert,
@@ -132,6 +133,7 @@ def partition_of(vcpu: Vcpu) -> Partition:
     return partition.value
 
 
+@no_inline
 def vcpu_of(partition: Partition, index: u64) -> Vcpu | None:
     """A vCPU of a partition; None where it has not that many."""
     if index >= partition.vcpu_count:

@@ -7,7 +7,7 @@ the CPU's first instructions, else on. Only who claims an OFF vCPU writes its en
 
 from __future__ import annotations
 
-from compiler.language import Ordering, PerCpu, i32, i64, per_cpu, spin_hint, struct, truncate, u32, u64
+from compiler.language import Ordering, PerCpu, i32, i64, no_inline, per_cpu, spin_hint, struct, truncate, u32, u64
 from hypervisor.arch.aarch64 import cpu_start, psci
 from hypervisor.arch.aarch64.psci import PsciError, PsciFunction
 from hypervisor.core.cpu import CPU_COUNT_MAX, CPUS
@@ -142,6 +142,7 @@ def affinity_info(primary: Partition, target: u64, level: u32) -> i32:
     return PsciError.INVALID_PARAMETERS.value if vcpu is None else affinity_of(vcpu)
 
 
+@no_inline
 def affinity_of(vcpu: Vcpu) -> i32:
     """What AFFINITY_INFO says of a vCPU."""
     match vcpu.state.load(Ordering.ACQUIRE):
@@ -153,6 +154,7 @@ def affinity_of(vcpu: Vcpu) -> i32:
             return Affinity.ON
 
 
+@no_inline
 def find_cpu(primary: Partition, target: u64) -> u64 | None:
     """The CPU with affinity `target`; bits outside the affinity fields have to be clear."""
     if target & ~AFFINITY_MASK != 0:

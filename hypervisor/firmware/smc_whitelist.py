@@ -5,7 +5,7 @@ Set when partitions are loaded, before any guest runs.
 
 from __future__ import annotations
 
-from compiler.language import Array, array, static, struct, u32, u64
+from compiler.language import Array, array, no_inline, static, struct, u32, u64
 from hypervisor.core.partition import PARTITION_COUNT_MAX, Partition
 
 FUNCTION_COUNT_MAX = 32
@@ -40,6 +40,7 @@ def allow_all(partition: Partition) -> None:
     WHITELISTS[partition.index].is_permissive = True
 
 
+@no_inline
 def is_allowed(partition: Partition, function: u32) -> bool:
     """Whether an SMC of a partition goes on to the firmware."""
     whitelist = WHITELISTS[partition.index]

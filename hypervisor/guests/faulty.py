@@ -10,7 +10,7 @@ from runtime import memory_functions
 from runtime.partition import calls
 
 ENTRY_POINTS = (memory_functions.memcpy, memory_functions.memmove, memory_functions.memset)
-ABSENT_ADDRESS = 0x70_0000_0000
+ABSENT_ADDRESS = 0x60_0000_0000
 UNKNOWN_FUNCTION = 0x8600_7777
 NOT_SUPPORTED = 0xFFFF_FFFF_FFFF_FFFF
 

@@ -1,9 +1,10 @@
 """Numbers of address spaces: the ASIDs and VMIDs by which the TLB tells partitions apart.
 
 One sequence of numbers serves both kinds; 0 is the hypervisor's own. A number belongs to its address space for as long
-as that lives, so the registers that a vCPU is entered with never change and no entry has to look whether its number
-is still good. Numbers that were given back are not handed out again before the sequence has come to its end: then a
+as that lives, so the registers that a vCPU is entered with never change, and no entry has to look whether its number
+is still good. A number that was given back is not handed out again before the sequence has come to its end: then a
 new generation begins, every translation of every CPU is forgotten once, and all numbers that are not held are free.
+One that was held at that time, and is given back before the sequence comes by, is forgotten when it is given back.
 There can be fewer address spaces than numbers only (HOLDER_COUNT_MAX), which is what makes this simpler than a
 scheme in which running address spaces lose theirs.
 """
@@ -57,11 +58,13 @@ def allocate() -> u64 | MapError:
 
 
 def release(number: u64) -> None:
-    """Give a number back. Entries with it may stay in TLBs: it is used again only after they are gone."""
+    """Give back a number that no vCPU is entered with any more. It is used again only after TLBs have forgotten it."""
     with IDENTIFIERS.lock:
         place = _place_of(number)
         assert number != 0 and place is not None, "number of an address space released twice"
         IDENTIFIERS.held[place] = 0
+        if number > IDENTIFIERS.last:  # of an earlier generation, and still to come in this one
+            tlb.invalidate_all()
 
 
 def _next() -> u64:

@@ -38,7 +38,7 @@ from hypervisor.memory.address_space import (
 )
 from hypervisor.memory.descriptors import Descriptor
 from hypervisor.memory.linear_map import to_virtual
-from hypervisor.memory.pages import MapError, PageList
+from hypervisor.memory.pages import PAGE_SIZE, MapError, PageList
 
 NO_ADDRESS = 0xFFFF_FFFF_FFFF_FFFF
 
@@ -87,12 +87,12 @@ class Stale:
     end: u64 = 0
     step: u64 = NO_ADDRESS
 
-    def add(self, address: u64, size: u64) -> None:
-        """One entry that covers `size` bytes around an address."""
+    def add(self, address: u64, size: u64, leaf_size: u64) -> None:
+        """An aligned part of `size` bytes around an address, whose leaves cover `leaf_size` each."""
         first = address & ~(size - 1)
         self.start = min(self.start, first)
         self.end = max(self.end, first + size)
-        self.step = min(self.step, size)
+        self.step = min(self.step, leaf_size)
 
     def forget(self, space: AddressSpace) -> None:
         """Have them forgotten, if there are any."""
@@ -212,7 +212,7 @@ def _write_leaves(edit: Edit, place: VirtAddr, level: u64, start: u64, stale: St
                 return address
             entry_at(place).value = new
             if old & Descriptor.VALID != 0:
-                stale.add(address, block_size(level))
+                stale.add(address, block_size(level), block_size(level))
         address = stop
         place = place + ENTRY_SIZE
         if address == edit.end or is_table_end(address, level):
@@ -247,7 +247,7 @@ def _make_table(
         address = reached
     if old & Descriptor.VALID != 0:
         entry_at(place).value = 0
-        stale.add(start, block_size(level))
+        stale.add(start, block_size(level), block_size(level))
         stale.forget(space)
     dmb("ishst")
     entry_at(place).value = root.raw | TABLE_POINTER
@@ -261,7 +261,8 @@ def _divided(leaf: u64, level: u64, tables: PageList) -> PhysAddr:
         size = block_size(level + 1)
         value = leaf | page_bit(level + 1)
         for index in range(ENTRY_COUNT):
-            table.entries[index] = value + index * size
+            table.entries[index] = value
+            value = wrapping_add(value, size)
     return page
 
 
@@ -277,11 +278,10 @@ def _collapse(space: AddressSpace, address: u64, level: u64, stale: Stale, dead:
         if first != 0 and (space.is_own() or child == 1 or first & ADDRESS_MASK & (block_size(child - 1) - 1) != 0):
             return
         entry_at(place).value = 0
-        stale.add(address, block_size(child))  # any address under a table makes walks forget the table
+        stale.add(address, PAGE_SIZE, PAGE_SIZE)  # one address under a table makes walks forget the table
         if first != 0:
             if first & Descriptor.VALID != 0:
-                stale.add(address | (block_size(child - 1) - 1), block_size(child))
-                stale.add(address & ~(block_size(child - 1) - 1), block_size(child))
+                stale.add(address, block_size(child - 1), block_size(child))
             stale.forget(space)
             entry_at(place).value = first & ~page_bit(child)
         dead.push(table)
@@ -310,8 +310,8 @@ def _is_uniform(table: PageTable, level: u64, changed: u64) -> bool:
     for entry in table.entries:
         if entry != expected:
             return False
-        expected += step
+        expected = wrapping_add(expected, step)
     return True
 
 
-static_assert(ENTRY_COUNT * ENTRY_SIZE == pages.PAGE_SIZE, "a table is a page")
+static_assert(ENTRY_COUNT * ENTRY_SIZE == PAGE_SIZE, "a table is a page")

@@ -16,6 +16,9 @@ SLEEP = 1 << 1
 CHILDREN_ASLEEP = 1 << 2
 """GICR_WAKER."""
 LOWEST_PRIORITY = 0xFF
+ALL = 0xFFFF_FFFF
+"""Every private interrupt of the CPU is in group 1, as operating systems have it: that of the hypervisor's timer too,
+which stands in for ours while another guest runs."""
 
 
 class Distributor(MmioBlock):
@@ -51,7 +54,7 @@ def enable_timer_interrupt() -> None:
     redistributor.WAKER.write(redistributor.WAKER.read() & ~SLEEP)
     while redistributor.WAKER.read() & CHILDREN_ASLEEP != 0:
         pass
-    redistributor.IGROUPR0.write(redistributor.IGROUPR0.read() | 1 << VIRTUAL_TIMER)
+    redistributor.IGROUPR0.write(ALL)
     redistributor.ISENABLER0.write(1 << VIRTUAL_TIMER)
     ICC_SRE_EL1.write(1)
     isb()

@@ -1,7 +1,8 @@
 """The exception vectors of a guest at EL1: no exception is expected, so each ends the guest with a report.
 
 The report names what happened, and the function and line of the program, by FFA_CONSOLE_LOG. Then the primary ends the
-run, with a status where a host listens (semihosting); any other guest asks to be aborted.
+run, with a status where a host listens (semihosting); any other guest accesses memory that it does not have, upon which
+the hypervisor stops it and tells who waits for it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import NoReturn
 
 from compiler.language import (
     Array,
+    Ptr,
+    VirtAddr,
     array,
     assembly_block,
     export,
@@ -20,13 +23,10 @@ from compiler.language import (
     u16,
     u64,
     unreachable,
-    wfi,
 )
-from hypervisor.ffa.message import Message
 from runtime import line_table, semihosting, syndrome, trap_table
 from runtime.partition import calls, psci
 from runtime.partition.console import write
-from runtime.partition.functions import Call
 from runtime.partition.stacks import FAULT_STACK_SIZE
 from runtime.syndrome import ExceptionClass
 from runtime.text import TextBuffer, render
@@ -35,6 +35,8 @@ INSTRUCTION_SIZE = 4
 NEWLINE = ord("\n")
 PRIMARY_ID = 1
 STATUS_FAULT = 1
+ABSENT_ADDRESS = 0x70_0000_0000
+"""Within the identity map, and far beyond all memory."""
 
 
 @struct
@@ -107,10 +109,8 @@ def report_fault(cause: u64, address: u64, fault_address: u64) -> NoReturn:
     write(buffer.written())
     if calls.own_id() == PRIMARY_ID:
         stop_machine()
-    calls.call(Message(x0=Call.ABORT.value))
-    psci.cpu_off()
     while True:
-        wfi()
+        Ptr[u64].at(VirtAddr(ABSENT_ADDRESS)).value = 0
 
 
 def stop_machine() -> NoReturn:

@@ -134,7 +134,7 @@ class Case:
             machine.session.write(vcpu.address_, chance.randbytes(size_of(Context)))
             machine.session.write(vcpu.el1.address_, chance.randbytes(size_of(El1State)))
             vcpu.context.configuration = self.configuration(partition)
-            vcpu.el1.is_primary = int(partition == PRIMARY)
+            vcpu.el1.traits = int(partition == PRIMARY)
             vcpu.attention = 0
         cpu = machine.cpus[0]
         if self.asker != PRIMARY:

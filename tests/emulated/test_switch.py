@@ -16,7 +16,7 @@ from compiler.language import offset_of, size_of
 from compiler.program.nodes import TrapKind
 from hypervisor.arch.aarch64 import el0_state, el1_state, switch, vector_state
 from hypervisor.arch.aarch64.context import Context
-from hypervisor.arch.aarch64.el1_state import El1State
+from hypervisor.arch.aarch64.el1_state import HAS_SECOND_POINTER, IS_PRIMARY, El1State
 from hypervisor.arch.aarch64.vector_state import VectorState
 from hypervisor.core.cpu import Cpu
 from hypervisor.core.vcpu import Vcpu, VcpuState
@@ -206,12 +206,12 @@ def test_resuming_loads_what_was_saved_and_agrees_with_the_twin(configuration: i
 
 
 @pytest.mark.parametrize("configuration", [E2H | API, E2H, API, 0])
-@pytest.mark.parametrize("is_primary", [0, 1])
-def test_el1_registers_are_saved_and_loaded_as_the_twins_do(configuration: int, is_primary: int) -> None:
-    chance = random.Random(configuration + is_primary)
+@pytest.mark.parametrize("traits", [0, IS_PRIMARY, HAS_SECOND_POINTER, IS_PRIMARY | HAS_SECOND_POINTER])
+def test_el1_registers_are_saved_and_loaded_as_the_twins_do(configuration: int, traits: int) -> None:
+    chance = random.Random(configuration + traits)
     state = bytearray(chance.randbytes(size_of(El1State)))
-    place = offset_of(El1State, "is_primary")
-    state[place : place + 8] = is_primary.to_bytes(8, "little")
+    place = offset_of(El1State, "traits")
+    state[place : place + 8] = traits.to_bytes(8, "little")
     load = bound_block(PROGRAM, el1_state.load_el1_state)
     loaded = run_block(load, Machine({"x10": OLD, "x11": configuration}, {OLD: bytes(state)}))
     with Interpreter(PROGRAM) as twin:

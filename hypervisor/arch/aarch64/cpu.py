@@ -127,6 +127,11 @@ def configure() -> None:
     tlbi("alle2")
     dsb("nsh")
     isb()
+    if features.has_wide_identifiers():
+        VTCR_EL2.modify(VS=1)
+        if features.in_host_mode():
+            TCR_EL2.modify(AS=1)
+        isb()
 
 
 def _configure_host() -> None:

@@ -43,6 +43,7 @@ from hypervisor.arch.aarch64.guest_registers import (
     SPSR_EL1,
     SPSR_EL12,
     TCR_EL12,
+    TPIDR2_EL0,
     TPIDR_EL1,
     TTBR0_EL1,
     TTBR0_EL12,
@@ -72,6 +73,11 @@ from hypervisor.arch.aarch64.registers import (
 
 E2H_BIT = 34
 API_BIT = 41
+IS_PRIMARY = 1 << 0
+"""In `traits`: the vCPU's timer goes on while it does not run."""
+SECOND_POINTER_LSB = 1
+HAS_SECOND_POINTER = 1 << SECOND_POINTER_LSB
+"""In `traits`: the CPU has SME, whose TPIDR2_EL0 no trap keeps from EL1."""
 
 
 @struct(align=64)
@@ -101,8 +107,8 @@ class El1State:
     par_el1: u64 = 0
     csselr_el1: u64 = 0
     mdscr_el1: u64 = 0
-    is_primary: u64 = 0
-    """1 in the primary's vCPUs: their timer goes on while they do not run."""
+    traits: u64 = 0
+    """IS_PRIMARY, HAS_SECOND_POINTER."""
     vmpidr: u64 = 0
     """What it reads as MPIDR_EL1."""
     cntvoff: u64 = 0
@@ -120,9 +126,11 @@ class El1State:
     key_da_high: u64 = 0
     key_db_low: u64 = 0
     key_db_high: u64 = 0
+    second_pointer: u64 = 0
+    """TPIDR2_EL0."""
 
 
-static_assert(offset_of(El1State, "mdscr_el1") % 16 == 0, "MDSCR_EL1 and is_primary are a pair")
+static_assert(offset_of(El1State, "mdscr_el1") % 16 == 0, "MDSCR_EL1 and traits are a pair")
 static_assert(offset_of(El1State, "key_db_low") <= 504, "what LDP reaches")
 
 
@@ -130,7 +138,7 @@ static_assert(offset_of(El1State, "key_db_low") <= 504, "what LDP reaches")
     """
     naked
     in x10 = state, x30
-    clobber x11..x16, memory
+    clobber x11..x17, memory
     begin
         mrs     x15, HCR_EL2
         tbz     x15, #{E2H_BIT}, 1f
@@ -190,11 +198,12 @@ static_assert(offset_of(El1State, "key_db_low") <= 504, "what LDP reaches")
         mrs     x12, CNTV_CVAL_EL0
         stp     x13, x14, [x10, #{El1State.contextidr_el1}]
         stp     x11, x12, [x10, #{El1State.cntv_ctl}]
-    2:  ldr     x16, [x10, #{El1State.is_primary}]
+    2:  ldr     x16, [x10, #{El1State.traits}]
         mrs     x13, SP_EL1
         mrs     x14, TPIDR_EL1
         cbz     x16, 3f
-        msr     CNTHP_CVAL_EL2, x12
+        tbnz    x16, #{SECOND_POINTER_LSB}, 5f
+    6:  msr     CNTHP_CVAL_EL2, x12
         msr     CNTHP_CTL_EL2, x11
     3:  mrs     x11, PAR_EL1
         mrs     x12, CSSELR_EL1
@@ -213,6 +222,10 @@ static_assert(offset_of(El1State, "key_db_low") <= 504, "what LDP reaches")
         stp     x13, x14, [x10, #{El1State.key_da_low}]
         stp     x11, x12, [x10, #{El1State.key_db_low}]
     4:  ret
+    5:  mrs     x17, TPIDR2_EL0
+        str     x17, [x10, #{El1State.second_pointer}]
+        tbnz    x16, #0, 6b
+        b       3b
     """
 )
 def save_el1_state(state: El1State) -> None:
@@ -255,7 +268,9 @@ def save_el1_state(state: El1State) -> None:
         state.cntkctl_el1 = CNTKCTL_EL1.read().raw
         state.cntv_ctl = CNTV_CTL_EL0.read().raw
         state.cntv_cval = CNTV_CVAL_EL0.read().raw
-    if state.is_primary != 0:
+    if state.traits & HAS_SECOND_POINTER != 0:
+        state.second_pointer = TPIDR2_EL0.read().raw
+    if state.traits & IS_PRIMARY != 0:
         CNTHP_CVAL_EL2.write(state.cntv_cval)
         CNTHP_CTL_EL2.write(state.cntv_ctl)
     state.sp_el1 = SP_EL1.read().raw
@@ -345,7 +360,8 @@ def save_el1_state(state: El1State) -> None:
         ldp     x13, x14, [x10, #{El1State.vmpidr}]
         msr     MDSCR_EL1, x17
         cbz     x18, 3f
-        msr     CNTHP_CTL_EL2, xzr                  // its own timer tells from here on
+        tbnz    x18, #{SECOND_POINTER_LSB}, 5f
+    6:  msr     CNTHP_CTL_EL2, xzr                  // its own timer tells from here on
     3:  ldp     x15, x16, [x10, #{El1State.vector_traps}]
         ldp     x17, x18, [x10, #{El1State.debug_traps}]
         msr     VMPIDR_EL2, x13
@@ -365,6 +381,10 @@ def save_el1_state(state: El1State) -> None:
         msr     APDBKeyLo_EL1, x17
         msr     APDBKeyHi_EL1, x18
     4:  ret
+    5:  ldr     x16, [x10, #{El1State.second_pointer}]
+        msr     TPIDR2_EL0, x16
+        tbnz    x18, #0, 6b
+        b       3b
     """
 )
 def load_el1_state(state: El1State, configuration: u64) -> None:
@@ -412,7 +432,9 @@ def load_el1_state(state: El1State, configuration: u64) -> None:
     PAR_EL1.write(state.par_el1)
     CSSELR_EL1.write(state.csselr_el1)
     MDSCR_EL1.write(state.mdscr_el1)
-    if state.is_primary != 0:
+    if state.traits & HAS_SECOND_POINTER != 0:
+        TPIDR2_EL0.write(state.second_pointer)
+    if state.traits & IS_PRIMARY != 0:
         CNTHP_CTL_EL2.write(0)
     VMPIDR_EL2.write(state.vmpidr)
     CNTVOFF_EL2.write(state.cntvoff)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.language import u64
+from compiler.language import no_inline, u64
 from hypervisor.arch.aarch64.registers import SPSR_EL2
 from hypervisor.core.vcpu import Vcpu
 
@@ -13,6 +13,7 @@ SCTLR_EL1_RESET = 0x30D0_0800
 """MMU and caches off; the bits that read as one where their feature is absent."""
 
 
+@no_inline
 def reset_at(vcpu: Vcpu, entry: u64, argument: u64) -> None:
     """Let a vCPU that is on no CPU begin at `entry` with `argument` in x0 and all else as after a reset.
 

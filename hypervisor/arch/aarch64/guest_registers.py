@@ -153,6 +153,10 @@ class SP_EL1(SystemRegister):
     """Stack pointer."""
 
 
+class TPIDR2_EL0(SystemRegister):
+    """Second thread pointer (FEAT_SME)."""
+
+
 class TPIDR_EL1(SystemRegister):
     """Thread pointer of EL1."""
 

@@ -12,6 +12,7 @@ from compiler.language import (
     array,
     assembly_block,
     extern,
+    no_inline,
     offset_of,
     static_assert,
     struct,
@@ -69,6 +70,7 @@ def smc(registers: SmcRegisters) -> None:
     firmware_call(address_of(registers))
 
 
+@no_inline
 def smc_3(function: u64, first: u64, second: u64, third: u64) -> u64:
     """A call with three arguments; x0 of its result."""
     registers = SmcRegisters()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from compiler.language import u64
 from hypervisor.arch.aarch64 import cpu, features, guest_access
+from hypervisor.arch.aarch64.el1_state import HAS_SECOND_POINTER, IS_PRIMARY
 from hypervisor.arch.aarch64.entropy import random_number
 from hypervisor.core.partition import PartitionKind
 from hypervisor.core.vcpu import Vcpu
@@ -20,7 +21,9 @@ def configure(vcpu: Vcpu, space: AddressSpace, mpidr: u64) -> None:
     context.configuration = cpu.configuration_of(vcpu.kind)
     context.translation = space.translation()
     vcpu.el1.vmpidr = mpidr | MPIDR_RES1
-    vcpu.el1.is_primary = 1 if vcpu.kind == PartitionKind.PRIMARY else 0
+    vcpu.el1.traits = IS_PRIMARY if vcpu.kind == PartitionKind.PRIMARY else 0
+    if features.has_matrices():
+        vcpu.el1.traits |= HAS_SECOND_POINTER
     vcpu.el1.vector_traps = cpu.vector_traps_of(vcpu.kind)
     vcpu.el1.stage_2 = space.translation()
     vcpu.el1.debug_traps = guest_access.debug_traps_of(vcpu.kind)

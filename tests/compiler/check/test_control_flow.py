@@ -41,6 +41,20 @@ def test_a_range_ends_at_the_top_of_its_type() -> None:
     assert run(source, 255) == 13
 
 
+def test_loops_within_loops_may_all_run_over_an_underscore() -> None:
+    source = """
+        def main(n: u8) -> u64:
+            count: u64 = 0
+            for _ in range(n):
+                for _ in range(3):
+                    count += 1
+                for _ in range(2):
+                    count += 10
+            return count
+    """
+    assert run(source, 4) == 4 * 23
+
+
 def test_bounds_are_evaluated_once() -> None:
     source = """
         def main(n: u64) -> u64:

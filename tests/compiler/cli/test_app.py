@@ -9,7 +9,7 @@ from compiler.driver import paths
 from compiler.driver.errors import ToolError
 from tests.compiler.cli.conftest import Tool
 
-COMMANDS = ("build", "run", "test", "compile", "asm", "explain", "bench", "list", "doctor", "clean")
+COMMANDS = ("build", "run", "test", "compile", "image", "asm", "explain", "bench", "list", "doctor", "clean")
 
 
 def test_help_names_every_command(tool: Tool) -> None:

@@ -19,8 +19,12 @@ MANIFEST = """
 /dts-v1/;
 / {{
     hypervisor {{
-        vm1 {{ kernel_filename = "{kernel}"; }};
-        vm2 {{ kernel_filename = "{kernel}"; fdt_filename = "{tree}"; }};
+        compatible = "hafnium,hafnium";
+        vm1 {{ debug_name = "one"; kernel_filename = "{kernel}"; }};
+        vm2 {{
+            debug_name = "two"; vcpu_count = <1>; mem_size = <{size}>;
+            kernel_filename = "{kernel}"; fdt_filename = "{tree}";
+        }};
     }};
 }};
 """
@@ -30,7 +34,7 @@ TREE = '/dts-v1/; / { description = "a partition"; };'
 def make(folder: Path, kernel: str, tree: str) -> dict[str, bytes]:
     """Pack a manifest of this folder; the files of the archive."""
     manifest = folder / "packed-by-test.dts"
-    manifest.write_text(MANIFEST.format(kernel=kernel, tree=tree))
+    manifest.write_text(MANIFEST.format(kernel=kernel, tree=tree, size="0x100000"))
     archive = make_initrd(HYPERVISOR, manifest, CompilerStages(), PhaseLog()).file
     extracted = folder / "extracted"
     extracted.mkdir()
