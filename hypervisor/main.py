@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from compiler.language import export, u64
+from compiler.language import cold, export, u64
 from hypervisor import dispatch
 from hypervisor.arch.aarch64 import boot, cpu, entry, exceptions, pointer_keys, switch
 from hypervisor.arch.aarch64.cpu import PartitionMode
@@ -33,6 +33,7 @@ ENTRY_POINTS = (
 """What is reached by name only: by the firmware, the vectors and the compiler."""
 
 
+@cold
 @export("image_main")
 def image_main(linear_map_offset: u64, device_tree: u64) -> NoReturn:
     """The boot CPU: prepare the image, load the partitions, run the primary."""

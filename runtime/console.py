@@ -17,6 +17,7 @@ def console_write(_text: Slice[u8]) -> None:
     """Send bytes; provided by the image."""
 
 
+@no_inline
 def log(message: Format) -> None:
     """Print a line."""
     log_text(message, utf8(""))
@@ -33,6 +34,7 @@ def log_text(prefix: Format, text: Slice[u8]) -> None:
         console_write(utf8("\n"))
 
 
+@no_inline
 def log_unlocked(message: Format) -> None:
     """Print a line without waiting for anybody: for reports of what cannot go on."""
     buffer = TextBuffer()

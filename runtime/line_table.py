@@ -14,6 +14,7 @@ from compiler.language import (
     i32,
     i64,
     linker_symbol,
+    no_inline,
     slice_of,
     struct,
     truncate,
@@ -72,6 +73,7 @@ def own_table() -> Slice[u8]:
     return slice_of(Ptr[u8].at(TABLE_START.address()), TABLE_END.address() - TABLE_START.address())
 
 
+@no_inline
 def little_endian(table: Slice[u8], offset: u64, size: u64) -> u64:
     """The number of `size` bytes at `offset`."""
     value: u64 = 0
@@ -148,7 +150,7 @@ def _step(table: Slice[u8], cursor: Cursor) -> None:
     elif code == LINE_ADD_32:
         cursor.position = operand + 4
         cursor.line = add_signed(cursor.line, truncate(i32, little_endian(table, operand, 4)))
-    elif code == CHANGE_FILE or code == CHANGE_FILE_SHORT:
+    elif code == CHANGE_FILE or code == CHANGE_FILE_SHORT:  # noqa: SIM109 - the dialect has no `in`
         file_size: u64 = 2 if code == CHANGE_FILE else 1
         cursor.position = operand + file_size * 3
         cursor.saved_file = cursor.file

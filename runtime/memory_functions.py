@@ -20,6 +20,17 @@ def memcpy(target: Ptr[u8], source: Ptr[u8], size: u64) -> Ptr[u8]:
     if (target.address.raw | source.address.raw) % WORD_SIZE == 0:
         target_words = target.cast(u64)
         source_words = source.cast(u64)
+        while size - done >= 4 * WORD_SIZE:
+            word = done // WORD_SIZE
+            first = source_words[word]
+            second = source_words[word + 1]
+            third = source_words[word + 2]
+            fourth = source_words[word + 3]
+            target_words[word] = first
+            target_words[word + 1] = second
+            target_words[word + 2] = third
+            target_words[word + 3] = fourth
+            done += 4 * WORD_SIZE
         while size - done >= WORD_SIZE:
             target_words[done // WORD_SIZE] = source_words[done // WORD_SIZE]
             done += WORD_SIZE

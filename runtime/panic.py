@@ -12,6 +12,7 @@ from compiler.language import (
     Ptr,
     Slice,
     VirtAddr,
+    cold,
     cpu_index,
     export,
     extern,
@@ -46,6 +47,7 @@ def stop_machine(_status: u64) -> NoReturn:
     unreachable()
 
 
+@cold
 @export("report_exception")
 def report_exception(frame: PanicFrame) -> NoReturn:
     """Print what is known and stop; the vectors call it with the registers stored."""
@@ -80,14 +82,13 @@ def print_reason(frame: PanicFrame) -> None:
 
 
 def print_failed_check(frame: PanicFrame) -> None:
-    """The words of the check whose BRK was executed, and its place in the source."""
+    """The words of the check whose BRK was executed; its place in the source is that of the program counter."""
     number = truncate(u16, frame.syndrome)
     check = trap_table.find_check(trap_table.TABLE.address(), number)
     if check is None:
         log_unlocked(f"PANIC on CPU {cpu_index()}: brk {number:#x}")
     else:
-        log_unlocked(f"PANIC on CPU {cpu_index()}: {check.message}")
-        log_unlocked(f"  in {check.file}:{check.line}")
+        log_unlocked(f"PANIC on CPU {cpu_index()}: {check}")
 
 
 def is_stack_guard(address: u64) -> bool:
@@ -95,6 +96,7 @@ def is_stack_guard(address: u64) -> bool:
     return STACKS_START.address().raw <= address < STACKS_END.address().raw
 
 
+@cold
 def print_location(prefix: str, address: VirtAddr) -> None:
     """A line with an address and the function, file and line it belongs to."""
     buffer = TextBuffer()
@@ -106,6 +108,7 @@ def print_location(prefix: str, address: VirtAddr) -> None:
     console_write(buffer.written())
 
 
+@cold
 def print_registers(frame: PanicFrame) -> None:
     """All general registers, four in a line, and what the exception left."""
     for row in range(0, 28, 4):
@@ -129,6 +132,7 @@ def print_row(first: u64, values: Slice[u64]) -> None:
     console_write(buffer.written())
 
 
+@cold
 def print_backtrace(frame: PanicFrame) -> None:
     """Callers, innermost first, from the chain of frame records (AAPCS64, 6.4.6)."""
     log_unlocked("  backtrace")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.language import Bits, EnumU8, bit, bits, u8, u64
+from compiler.language import Bits, EnumU8, bit, bits, cold, u8, u64
 
 
 class ExceptionClass(EnumU8):
@@ -47,6 +47,7 @@ def class_of(syndrome: u64) -> ExceptionClass | None:
     return ExceptionClass.decode(u8(syndrome >> 26 & 0x3F))
 
 
+@cold
 def describe_class(kind: ExceptionClass) -> str:
     """A class in words."""
     match kind:

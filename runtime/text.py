@@ -16,6 +16,7 @@ from compiler.language import (
     format_text,
     format_values,
     i64,
+    no_inline,
     slice_of,
     struct,
     truncate,
@@ -63,6 +64,7 @@ class TextBuffer:
         """Whether nothing more fits."""
         return self.count == CAPACITY
 
+    @no_inline
     def put(self, byte: u8) -> None:
         """Append a byte, if there is room."""
         if self.count < CAPACITY:

@@ -1,11 +1,12 @@
-"""From the number of a failed check to what it checked and where: reads the table that the compiler emits.
+"""From the number of a failed check to its words: reads the table that the compiler emits into images.
 
-The format is defined in `compiler/lower/traps.py`. The number is the immediate of the check's BRK instruction.
+The format is defined in `compiler/lower/traps.py`, here without places: where the check is, the line table tells of the
+address of its BRK. The number is that instruction's immediate.
 """
 
 from __future__ import annotations
 
-from compiler.language import Ptr, Slice, Value, VirtAddr, linker_symbol, slice_of, string_at, struct, u8, u16, u32, u64
+from compiler.language import Ptr, Slice, VirtAddr, linker_symbol, slice_of, string_at, struct, u8, u16, u32, u64
 
 TABLE = linker_symbol("__trap_table")
 KIND_SIZE = 1
@@ -22,33 +23,19 @@ class Header:
 
 @struct
 class Entry:
-    """One check; file and cause are offsets from the start of all texts."""
+    """One check; `cause` is an offset from the start of all texts."""
 
     number: u16
-    line: u16
-    file: u16
     cause: u16
 
 
-@struct
-class FailedCheck:
-    """A check: what failed, and where it is written."""
-
-    message: str
-    file: str
-    line: u32
-
-
-def find_check(start: VirtAddr, number: u16) -> Value[FailedCheck] | None:
-    """The check with this number in the table at `start`; None where the table has none."""
+def find_check(start: VirtAddr, number: u16) -> str | None:
+    """What the check with this number in the table at `start` says; None where the table has none."""
     header = Ptr[Header].at(start).value
     entries = slice_of(Ptr[Entry].at(start + 8), header.entry_count)
     for entry in entries:
         if entry.number == number:
-            texts = start + header.text_offset
-            return FailedCheck(
-                message=text_at(texts + entry.cause + KIND_SIZE), file=text_at(texts + entry.file), line=entry.line
-            )
+            return text_at(start + header.text_offset + entry.cause + KIND_SIZE)
     return None
 
 

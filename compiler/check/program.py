@@ -195,6 +195,7 @@ class ProgramChecker:
             extern="extern" in options,
             inline=options.get("inline", False),
             no_inline=options.get("no_inline", False),
+            cold=options.get("cold", False),
             no_builtins=options.get("no_builtins", False),
             no_return=result is NEVER or isinstance(result, NeverType),
             section=options.get("section"),

@@ -67,6 +67,8 @@ GUESTS = (
     guest_image("messenger_el1", ("messenger",), "EL1", "a service for indirect messages"),
     guest_image("timers", ("timers",), "EL1", "a primary that schedules sleepers"),
     guest_image("sleeper", ("sleeper",), "EL1", "a virtual machine that sleeps"),
+    guest_image("slices", ("slices",), "EL1", "a primary that takes the CPU back by its timer"),
+    guest_image("spinner", ("spinner",), "EL1", "a virtual machine that spins until its timer fires"),
     guest_image("faults", ("faults",), "EL1", "a primary that provokes faults"),
     guest_image("faulty_el0", ("faulty",), "EL0", "a partition that faults"),
     guest_image("faulty_el1", ("faulty",), "EL1", "a partition that faults"),

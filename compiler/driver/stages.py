@@ -225,7 +225,7 @@ def target_options(profile: Profile) -> "TargetOptions":
     from compiler.lower import Optimisation, TargetOptions
 
     optimisation = Optimisation.SIZE if profile is Profile.RELEASE else Optimisation.DEBUG
-    return TargetOptions(optimisation, pac=True, bti=True, stack_protector=True, strict_align=True)
+    return TargetOptions(optimisation, trap_places=False, pac=True, bti=True, stack_protector=True, strict_align=True)
 
 
 def lower_in_child(

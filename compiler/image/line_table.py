@@ -39,8 +39,9 @@ moment. Bytes:
     0x05           exchange file with saved_file and line with saved_line
     0x06 u8 u16    as 0x04, with shorter operands
 
-Only instructions that can be in a report have their own line: calls, accesses to memory, traps, system instructions.
-What stands between them (arithmetic, branches) has that of the one before it, or of the function's first.
+Only instructions that reports are about have their own line: calls, traps, system instructions. What stands between
+them (arithmetic, branches, accesses to memory, which fault only when a check is missing) has that of the one before it,
+or of the function's first.
 
 Operands have no alignment. A return address belongs to the call before it: look up the address minus 4. Where inlining
 mixes functions, file and line are those of the source text, the name is that of the function in the machine code.
@@ -168,11 +169,9 @@ def _disjoint(functions: Sequence[Symbol]) -> list[Symbol]:
 
 
 def can_be_reported(word: int) -> bool:
-    """Whether an instruction can trap, call or be where an exception points to (DDI 0487, C4.1)."""
-    if word >> 25 & 0b0101 == 0b0100:
-        return True  # loads and stores
+    """Whether an instruction calls, traps or reaches system registers (DDI 0487, C4.1)."""
     if word >> 26 & 0b111 != 0b101:
-        return False  # data processing
+        return False  # data processing, loads and stores
     is_compare_branch = word >> 25 & 0b0111111 in (0b011010, 0b011011)
     is_plain_branch = word >> 26 == 0b000101 or word >> 25 == 0b0101010 or is_compare_branch
     return not is_plain_branch and word & 0xFFFF_F01F != 0xD503_201F  # hints

@@ -12,6 +12,7 @@ from compiler.language.errors import BuildError, static_assert
 from compiler.language.functions import (
     Const,
     Format,
+    cold,
     cpu_index,
     export,
     extern,
@@ -143,6 +144,7 @@ __all__ = [
     "checked_add",
     "checked_mul",
     "checked_sub",
+    "cold",
     "constant",
     "copy",
     "copy_fields",

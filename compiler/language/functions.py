@@ -57,6 +57,11 @@ def no_inline(function: F) -> F:
     return _mark(function, no_inline=True)
 
 
+def cold(function: F) -> F:
+    """Runs rarely: make it, and what is inlined into it, as small as possible."""
+    return _mark(function, cold=True)
+
+
 def section(name: str) -> Callable[[F], F]:
     """Place a function in a section of its own name."""
     return lambda function: _mark(function, section=name)

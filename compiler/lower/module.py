@@ -15,14 +15,16 @@ from compiler.lower.statics import static_line
 from compiler.lower.text import global_name, result_type, scalar_type, string
 from compiler.lower.traps import TrapSite, TrapTable
 from compiler.lower.validate import check_program
-from compiler.program.nodes import Span, TrapKind
+from compiler.program.nodes import LinkerAddress, Span, TrapKind
 from compiler.program.program import Function, Program, StaticObject, Table
 from compiler.program.types import ValueType, leaves
+from compiler.program.walk import walk
 
 STACK_GUARD_SYMBOL = "__stack_chk_guard"
 STACK_GUARD_FAILURE = "__stack_chk_fail"
 INITIAL_STACK_GUARD = 0x00000AFF0A0D5A17
-"""Start-up replaces it by something unpredictable; a zero byte and line ends stop text from being copied over it."""
+"""A zero byte and line ends stop text from being copied over it. Programs that name the variable set it themselves, to
+something unpredictable, before anything that is checked returns."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,11 @@ class _Module:
         if function.no_inline and "noinline" not in parts:
             parts.append("noinline")
         if function.no_return:
-            parts += ["noreturn", "cold"]
+            parts.append("noreturn")
+        if function.no_return or function.cold:
+            parts.append("cold")
+        if function.cold:
+            parts += [part for part in ("optsize", "minsize") if part not in parts]
         if function.no_builtins:
             parts.append('"no-builtins"')
         return self._group(" ".join(parts))
@@ -212,7 +218,8 @@ class _Module:
     def _stack_guard_lines(self) -> list[str]:
         lines: list[str] = []
         if STACK_GUARD_SYMBOL not in self._known:
-            lines.append(f"@{STACK_GUARD_SYMBOL} = hidden global i64 {INITIAL_STACK_GUARD}, align 8")
+            initial = 0 if _sets_stack_guard(self._program) else INITIAL_STACK_GUARD
+            lines.append(f"@{STACK_GUARD_SYMBOL} = hidden global i64 {initial}, align 8")
         if STACK_GUARD_FAILURE not in self._known:
             place = Span("stack protector", 0, 1, 0, 1)
             number = self.trap_number(TrapKind.PANIC, place, "stack guard overwritten")
@@ -229,6 +236,15 @@ def _named_by_assembly(program: Program) -> frozenset[str]:
         if function.assembly is not None
         for name in function.assembly.bindings.values()
         if isinstance(name, str)
+    )
+
+
+def _sets_stack_guard(program: Program) -> bool:
+    """Whether a function names the variable."""
+    return any(
+        isinstance(node, LinkerAddress) and node.symbol == STACK_GUARD_SYMBOL
+        for function in program.functions
+        for node in walk(function.body)
     )
 
 

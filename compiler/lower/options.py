@@ -40,12 +40,14 @@ class TargetOptions:
     mark branch targets, in instructions that older CPUs execute as NOP. `stack_protector`: a guard value below the
     return address of functions with arrays on their stack. `lse`: atomic instructions of Armv8.1 in place of loops.
     `strict_align`: never emit an access wider than its alignment (needed with the MMU off or SCTLR.A set).
-    `frame_pointers`: keep x29 chains. `debug_info`: DWARF.
+    `frame_pointers`: keep x29 chains. `debug_info`: DWARF. `trap_places`: file
+    and line in the table of checks, for images without a line table.
     """
 
     optimisation: Optimisation = Optimisation.SPEED
     checks: bool = True
     debug_info: bool = True
+    trap_places: bool = True
     pac: bool = False
     bti: bool = False
     stack_protector: bool = False

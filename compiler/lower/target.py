@@ -51,7 +51,7 @@ def lower(
     module.optimise()
     optimised = module.text()
     traps = emitted.traps.keep(int(number) for number in _TRAP_CALL.findall(optimised))
-    module.link(_trap_table_module(traps))
+    module.link(_trap_table_module(traps, options))
     return LoweredObject(
         object=module.object_bytes(),
         traps=traps,
@@ -72,6 +72,6 @@ def _module_options(options: TargetOptions) -> ModuleOptions:
     )
 
 
-def _trap_table_module(traps: TrapTable) -> str:
-    constant = bytes_constant(encode_table(traps))
+def _trap_table_module(traps: TrapTable, options: TargetOptions) -> str:
+    constant = bytes_constant(encode_table(traps, with_places=options.trap_places))
     return f'@{TRAP_TABLE_SYMBOL} = hidden constant {constant}, section "{TRAP_TABLE_SECTION}", align 8\n'

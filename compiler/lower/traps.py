@@ -9,9 +9,10 @@ report. Bytes of the table, all little-endian, at symbol `__trap_table` in secti
     4       4     text_offset: from the start of the table to the texts
     8       8*n   entries, each
                       0   u16  number (the immediate of the brk)
-                      2   u16  line, from 1; 65535 stands for all above too
-                      4   u16  file: offset of a text, counted from text_offset
-                      6   u16  cause: offset of a cause, counted from text_offset
+                      2   u16  cause: offset of a cause, counted from text_offset
+                      4   u16  line, from 1; 65535 stands for all above too
+                      6   u16  file: offset of a text, counted from text_offset
+                  or 4*n without line and file, where a line table tells them of the brk's address
     ...           texts, each a u16 count of bytes followed by that many bytes of UTF-8; and causes, each a u8, the
                   kind (`TrapKind.code`), followed by a text: the kind's words, or what `panic` or `assert` said
 """
@@ -30,7 +31,8 @@ TRAP_TABLE_SECTION = ".rodata.traps"
 HIGHEST_NUMBER = 0xFFFF
 
 _HEADER = struct.Struct("<II")
-_ENTRY = struct.Struct("<HHHH")
+_ENTRY = struct.Struct("<HH")
+_PLACE = struct.Struct("<HH")
 _OFFSET_MAX = 0xFFFF
 _TEXT_SIZE = struct.Struct("<H")
 _KIND_OF_CODE = {kind.code: kind for kind in TrapKind}
@@ -86,7 +88,7 @@ class TrapTable:
 
 @dataclass(frozen=True)
 class TrapReport:
-    """A decoded entry of the table in an image."""
+    """A decoded entry of the table in an image; file and line are empty where the table has no places."""
 
     number: int
     kind: TrapKind
@@ -95,7 +97,7 @@ class TrapReport:
     message: str
 
 
-def encode_table(table: TrapTable) -> bytes:
+def encode_table(table: TrapTable, *, with_places: bool = True) -> bytes:
     """The bytes of the table as they stand in the image; see the module's text for the layout. Raises LowerError."""
     texts = bytearray()
     offsets: dict[bytes, int] = {}
@@ -113,16 +115,12 @@ def encode_table(table: TrapTable) -> bytes:
             texts.extend(record)
         return offsets[record]
 
-    entries = b"".join(
-        _ENTRY.pack(
-            number,
-            min(site.span.line, 0xFFFF),
-            offset_of(site.span.file, site),
-            offset_of(site.text, site, bytes([site.kind.code])),
-        )
-        for number, site in sorted(table.sites.items())
-    )
-    return _HEADER.pack(len(table.sites), _HEADER.size + len(entries)) + entries + bytes(texts)
+    entries = bytearray()
+    for number, site in sorted(table.sites.items()):
+        entries += _ENTRY.pack(number, offset_of(site.text, site, bytes([site.kind.code])))
+        if with_places:
+            entries += _PLACE.pack(min(site.span.line, 0xFFFF), offset_of(site.span.file, site))
+    return _HEADER.pack(len(table.sites), _HEADER.size + len(entries)) + bytes(entries) + bytes(texts)
 
 
 def decode_table(data: bytes) -> dict[int, TrapReport]:
@@ -135,8 +133,12 @@ def decode_table(data: bytes) -> dict[int, TrapReport]:
         return data[start : start + size].decode("utf-8")
 
     reports: dict[int, TrapReport] = {}
-    for index in range(entry_count):
-        number, line, file, cause = _ENTRY.unpack_from(data, _HEADER.size + index * _ENTRY.size)
-        kind = _KIND_OF_CODE[data[text_start + cause]]
-        reports[number] = TrapReport(number, kind, text_at(file), line, text_at(cause + 1))
+    entry_size = (text_start - _HEADER.size) // entry_count if entry_count else _ENTRY.size
+    for start in range(_HEADER.size, text_start, entry_size):
+        number, cause = _ENTRY.unpack_from(data, start)
+        file, line = "", 0
+        if entry_size > _ENTRY.size:
+            line, place = _PLACE.unpack_from(data, start + _ENTRY.size)
+            file = text_at(place)
+        reports[number] = TrapReport(number, _KIND_OF_CODE[data[text_start + cause]], file, line, text_at(cause + 1))
     return reports

@@ -66,6 +66,7 @@ class Function:
     extern: bool = False
     inline: bool = False
     no_inline: bool = False
+    cold: bool = False
     no_builtins: bool = False
     no_return: bool = False
     section: str | None = None

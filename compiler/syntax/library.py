@@ -69,6 +69,7 @@ LIBRARY_FUNCTIONS: dict[str, str] = {
 
 LANGUAGE_DECORATORS = (
     "assembly_block",
+    "cold",
     "export",
     "extern",
     "inline",

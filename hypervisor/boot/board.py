@@ -7,7 +7,7 @@ Specification 2.3.4).
 
 from __future__ import annotations
 
-from compiler.language import Array, EnumU8, ErrorEnum, Slice, array, checked_add, copy, struct, u64
+from compiler.language import Array, EnumU8, ErrorEnum, Slice, array, checked_add, copy, i64, struct, u64
 from hypervisor.boot.fdt import (
     RESERVATION_SIZE,
     WORD_SIZE,
@@ -91,7 +91,8 @@ class Board:
     """Both zero without a ramdisk."""
     initrd_start_place: Place = Place()
     initrd_end_place: Place = Place()
-    tree_error: FdtError = FdtError.NOT_FOUND
+    tree_error: i64 = 0
+    """Value of the FdtError, or 0."""
 
 
 class Section(EnumU8):
@@ -151,7 +152,7 @@ def read_board(tree: Fdt, board: Board) -> BoardError | None:
 
 
 def _malformed(board: Board, error: FdtError) -> BoardError:
-    board.tree_error = error
+    board.tree_error = error.value
     return BoardError.TREE
 
 

@@ -6,7 +6,7 @@ FreeBSD and `man 5 cpio` of libarchive.
 
 from __future__ import annotations
 
-from compiler.language import ErrorEnum, Slice, struct, u8, u64, utf8
+from compiler.language import ErrorEnum, Slice, cold, struct, u8, u64, utf8
 from hypervisor.boot.texts import begins_with, round_up, same
 
 OLD_MAGIC = 0o070707
@@ -56,6 +56,7 @@ class Entry:
     is_trailer: bool = False
 
 
+@cold
 def find_file(archive: Slice[u8], name: Slice[u8], file: File) -> CpioError | None:
     """Find the first file of that name. Every entry before it is checked, and all of them when there is none."""
     entry = Entry()
@@ -71,6 +72,7 @@ def find_file(archive: Slice[u8], name: Slice[u8], file: File) -> CpioError | No
             return None
 
 
+@cold
 def next_entry(archive: Slice[u8], entry: Entry) -> CpioError | None:
     """Go on to the next entry; the first one for an Entry of zeros. Past the trailer there is none."""
     entry.start = entry.next

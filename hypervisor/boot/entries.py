@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.language import Ordering, address_of, static, string_at, struct, u8, u16, u64
+from compiler.language import Ordering, address_of, cold, static, string_at, struct, u8, u16, u64
 from hypervisor.boot import plan as plans
 from hypervisor.boot.plan import PartitionPlan
 from hypervisor.boot.refusal import refuse
@@ -36,6 +36,7 @@ class Pool:
 POOL: Pool = static(Pool())
 
 
+@cold
 def enter_partition(plan: PartitionPlan, vcpu_count: u64) -> Partition:
     """Fill the next entry of PARTITIONS, and its vCPUs with all but registers."""
     partition = PARTITIONS.partitions[PARTITIONS.count]

@@ -15,6 +15,7 @@ from compiler.language import (
     Value,
     address_of,
     byte_swap,
+    cold,
     inline,
     no_inline,
     struct,
@@ -142,6 +143,7 @@ def long_at(data: Slice[u8], position: u64) -> u64:
     return u64(number_at(data, position)) << 32 | number_at(data, position + WORD_SIZE)
 
 
+@cold
 @no_inline
 def open_tree(data: Slice[u8]) -> Value[Fdt] | FdtError:
     """Check the header of the tree that `data` begins with; what follows the tree is not looked at."""
@@ -175,6 +177,7 @@ def open_tree(data: Slice[u8]) -> Value[Fdt] | FdtError:
     return tree
 
 
+@cold
 def advance(tree: Fdt, at: Cursor) -> Step | FdtError:
     """Go on to the next token that is no NOP. A cursor starts with all fields zero, before the root."""
     token = _next_token(tree, at)

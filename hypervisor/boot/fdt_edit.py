@@ -8,7 +8,7 @@ that list. Positions that were found before such an edit are stale.
 
 from __future__ import annotations
 
-from compiler.language import Slice, address_of, no_inline, struct, truncate, u8, u64, utf8
+from compiler.language import Slice, address_of, cold, no_inline, struct, truncate, u8, u64, utf8
 from hypervisor.boot.board import CELLS_MAX, DEPTH_OF_SECTIONS, Board, Place, Range
 from hypervisor.boot.fdt import (
     PROPERTY_HEADER_SIZE,
@@ -135,6 +135,7 @@ def add_memory_node(buffer: Slice[u8], base: u64, size_bytes: u64) -> FdtError |
     return None
 
 
+@cold
 def _scan_root(tree: Fdt, root: Root, removes: bool) -> FdtError | None:
     """Find the root's end and cells, and make NOPs of the memory nodes if asked to."""
     at = Cursor()

@@ -7,7 +7,7 @@ before any guest has run.
 
 from __future__ import annotations
 
-from compiler.language import Ordering, PhysAddr, address_of, dsb, ic, isb, static, u64
+from compiler.language import Ordering, PhysAddr, address_of, cold, dsb, ic, isb, static, u64
 from hypervisor.arch.aarch64 import boot, vcpu_setup, vector_use
 from hypervisor.arch.aarch64.boot import IMAGE_END, IMAGE_START
 from hypervisor.arch.aarch64.guest_entry import reset_at
@@ -34,6 +34,7 @@ POOL_UNIT = 0x20_0000
 """The page pool grows by whole blocks, each enough for several partitions."""
 
 
+@cold
 def load_all(device_tree: u64) -> Vcpu:
     """Load everything; the primary's vCPU of this CPU, which is to run."""
     host.read_tree(device_tree)

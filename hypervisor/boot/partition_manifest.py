@@ -7,7 +7,7 @@ needs them, and ignored otherwise.
 
 from __future__ import annotations
 
-from compiler.language import Array, Slice, constant, u8, u16, u32, u64, wrapping_shl
+from compiler.language import Array, Slice, cold, constant, u8, u16, u32, u64, wrapping_shl
 from hypervisor.boot.cpio import digit_of
 from hypervisor.boot.fdt import Cursor, Fdt, Step, node_is
 from hypervisor.boot.plan import (
@@ -198,6 +198,7 @@ def _take_services(tree: Fdt, plan: PartitionPlan) -> Rule | None:
     return None
 
 
+@cold
 def _add_service(plan: PartitionPlan, service: Service, method: u64) -> Rule | None:
     """Check the service that lies behind the last one of a plan, and take it in."""
     if method == 0 or method & ~METHODS != 0:

@@ -14,6 +14,7 @@ from compiler.language import (
     Slice,
     Value,
     array,
+    cold,
     constant,
     no_inline,
     static,
@@ -299,6 +300,7 @@ def render_problem(buffer: TextBuffer, rule: Rule) -> None:
         is_escape = byte == ESCAPE
 
 
+@cold
 def report(rule: Rule) -> None:
     """Print the message for `rule`."""
     buffer = TextBuffer()

@@ -6,7 +6,7 @@ bytes whatever their range, as bindings leave it open.
 
 from __future__ import annotations
 
-from compiler.language import Array, EnumU8, Slice, array, no_inline, static, string_at, struct, u8, u32, u64
+from compiler.language import Array, EnumU8, Slice, array, cold, no_inline, static, string_at, struct, u8, u32, u64
 from hypervisor.boot.fdt import WORD_SIZE, Cursor, Fdt, FdtError, Step, number_at, number_of, text_is, value_is
 from hypervisor.boot.problems import PATH_COUNT_MAX, PROBLEM, Rule, fail, fail_wanted, next_step
 from hypervisor.boot.texts import round_up
@@ -87,6 +87,7 @@ class Values:
 VALUES: Values = static(Values())
 
 
+@cold
 def read_properties(tree: Fdt, at: Cursor, rows: Slice[Property]) -> Step | Rule:
     """Read the properties of the node that the cursor has come to into VALUES; what comes after them.
 
@@ -165,6 +166,7 @@ def enter_node(at: Cursor) -> None:
     PROBLEM.depth = min(at.depth, PATH_COUNT_MAX)
 
 
+@cold
 def check_texts(tree: Fdt, name: str, index: u64, wanted: str) -> Rule | None:
     """Whether the list of texts that was read for a row, called `name`, holds one."""
     if not VALUES.is_present[index]:

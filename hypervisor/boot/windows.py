@@ -6,7 +6,7 @@ Mapped read-write where the linear map has it, by blocks of 2 MiB wherever the h
 
 from __future__ import annotations
 
-from compiler.language import Array, PhysAddr, VirtAddr, array, static, struct, u64
+from compiler.language import Array, PhysAddr, VirtAddr, array, cold, static, struct, u64
 from hypervisor.arch.aarch64.boot import IMAGE_END, IMAGE_START
 from hypervisor.boot.board import Range
 from hypervisor.boot.refusal import refuse
@@ -22,7 +22,7 @@ WINDOW_COUNT_MAX = 32
 
 @struct
 class Windows:
-    """What is mapped: ranges of whole blocks or pages, of which no two touch."""
+    """What is mapped: ranges of whole blocks or pages."""
 
     ranges: Array[Range] = array(WINDOW_COUNT_MAX)
     count: u64 = 0
@@ -31,10 +31,9 @@ class Windows:
 WINDOWS: Windows = static(Windows())
 
 
+@cold
 def open_window(start: PhysAddr, size_bytes: u64) -> VirtAddr:
     """Let the hypervisor read and write memory; its own address of it."""
-    if size_bytes > HYPERVISOR.input_size() or start.raw > HYPERVISOR.input_size() - size_bytes:
-        refuse(f"memory: {start} is beyond the {HYPERVISOR.input_size():#x} bytes that a boot can reach")
     address = start.raw
     while address < start.raw + size_bytes:
         unit = _unit_at(address)
@@ -65,18 +64,14 @@ def _unit_at(address: u64) -> u64:
 def _map(base: u64, size_bytes: u64) -> None:
     error = map_range(HYPERVISOR, base, PhysAddr(base), size_bytes, Access.READ_WRITE)
     if isinstance(error, MapError):
-        refuse(f"memory: {base:#x} cannot be mapped; there are too few pages for tables")
+        refuse(f"memory: {base:#x} cannot be reached; error {error.value}")
     for index in range(WINDOWS.count):
         window = WINDOWS.ranges[index]
         if window.base + window.size_bytes == base:
             window.size_bytes += size_bytes
             return
-        if base + size_bytes == window.base:
-            window.base = base
-            window.size_bytes += size_bytes
-            return
     if WINDOWS.count == WINDOW_COUNT_MAX:
-        refuse(f"memory: {base:#x} cannot be mapped; there are too many separate pieces")
+        refuse(f"memory: {base:#x} cannot be reached; there are too many separate pieces")
     window = WINDOWS.ranges[WINDOWS.count]
     window.base = base
     window.size_bytes = size_bytes

@@ -54,6 +54,14 @@ class VirtualInterrupts:
         """Make an interrupt pending."""
         self.posted.fetch_or(1 << u64(interrupt.value), Ordering.RELEASE)
 
+    def reset(self) -> None:
+        """Nothing enabled, nothing pending."""
+        self.posted.store(0, Ordering.RELAXED)
+        self.enabled = 0
+        self.fast = 0
+        self.pending = 0
+        self.queue_size = 0
+
     def collect(self) -> None:
         """Queue what was posted; what is pending already stays where it is."""
         posted = self.posted.exchange(0, Ordering.ACQUIRE) & ~self.pending
@@ -70,6 +78,10 @@ class VirtualInterrupts:
         bit: u64 = 1 << number
         self.enabled = self.enabled | bit if is_enabled else self.enabled & ~bit
         self.fast = self.fast | bit if line == Line.FIQ else self.fast & ~bit
+
+    def is_enabled(self, interrupt: VirtualInterrupt) -> bool:
+        """Whether an interrupt may be seen."""
+        return self.enabled >> u64(interrupt.value) & 1 != 0
 
     def has_pending(self) -> bool:
         """Whether an enabled interrupt is in the queue."""

@@ -7,7 +7,7 @@ none. Locks are taken in the order TX, RX, also where the two are of different p
 
 from __future__ import annotations
 
-from compiler.language import PhysAddr, no_inline, static_assert, u64
+from compiler.language import PhysAddr, cold, no_inline, static_assert, u64
 from hypervisor.core.vcpu import Vcpu, partition_of
 from hypervisor.ffa.endpoint import RX_FULL_BITS, Buffer, Endpoint, endpoint_of
 from hypervisor.ffa.errors import FfaError
@@ -23,6 +23,7 @@ PAGE_COUNT_MAX = 1
 static_assert(PAGE_COUNT_MAX == 1, "pages of a partition need not follow each other in physical memory")
 
 
+@cold
 def handle_map(caller: Vcpu, tx_address: u64, rx_address: u64, page_count: u64, reply: Message) -> FfaError | None:
     """Make two pages of the caller its buffers. Addresses are the caller's own: virtual at EL0, else intermediate."""
     if page_count == 0 or page_count > PAGE_COUNT_MAX:

@@ -12,7 +12,6 @@ from hypervisor.arch.aarch64 import interrupts, timers
 from hypervisor.core.partition import Partition, PartitionId, PartitionKind, find_partition
 from hypervisor.core.scheduler import current_cpu_index, pass_cpu
 from hypervisor.core.vcpu import (
-    INTERRUPT_PENDING,
     OWES_RESPONSE_2,
     RECEIVES_REQUESTS,
     SENDS_REQUESTS,
@@ -169,8 +168,7 @@ def methods_of(endpoint: Endpoint, uuid_low: u64, uuid_high: u64) -> u16 | None:
 def commit_request(request: DirectMessage, caller: Vcpu, receiver: Vcpu, call: Message, reply: Message) -> None:
     """Block the caller and let the receiver, which this CPU owns, find the message."""
     timers.deliver(receiver)
-    if receiver.attention.load(Ordering.RELAXED) & INTERRUPT_PENDING != 0:
-        interrupts.refresh(receiver)
+    _ = interrupts.poll(receiver)
     receiver.requester = address_of(caller)
     if request.is_second:
         receiver.attention.fetch_or(OWES_RESPONSE_2, Ordering.RELAXED)

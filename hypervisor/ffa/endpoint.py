@@ -5,7 +5,19 @@ Services are set when the partition is loaded and only read from then on. The re
 
 from __future__ import annotations
 
-from compiler.language import Array, Atomic, PhysAddr, UntrustedBytes, array, lock_rank, static, struct, u16, u64
+from compiler.language import (
+    Array,
+    Atomic,
+    PhysAddr,
+    UntrustedBytes,
+    array,
+    lock_rank,
+    no_inline,
+    static,
+    struct,
+    u16,
+    u64,
+)
 from hypervisor.core.partition import PARTITION_COUNT_MAX, Partition
 from hypervisor.memory.descriptors import Access
 from hypervisor.memory.linear_map import to_virtual
@@ -94,6 +106,7 @@ class Endpoint:
 ENDPOINTS: Array[Endpoint] = static(array(PARTITION_COUNT_MAX))
 
 
+@no_inline
 def endpoint_of(partition: Partition) -> Endpoint:
     """FF-A state of a partition."""
     return ENDPOINTS[partition.index]

@@ -5,7 +5,7 @@ Stage 1 with E2H and stage 2 without: the partition's address space, whatever tr
 
 from __future__ import annotations
 
-from compiler.language import no_inline, u32, u64
+from compiler.language import cold, no_inline, u32, u64
 from hypervisor.core.partition import PartitionKind
 from hypervisor.core.vcpu import Vcpu, partition_of
 from hypervisor.ffa.errors import FfaError
@@ -23,6 +23,7 @@ READ_ONLY = 7
 """Permissions in registers: bits 1 and 0 are 1 for read-write and 3 for read-only, bit 2 forbids execution."""
 
 
+@cold
 def handle_get(caller: Vcpu, base: u64, further_count: u32, reply: Message) -> FfaError | None:
     """Permissions of a page in w2, and in w3 how many of the pages behind it, at most `further_count`, have the same.
 
@@ -46,6 +47,7 @@ def handle_get(caller: Vcpu, base: u64, further_count: u32, reply: Message) -> F
     return None
 
 
+@cold
 def handle_set(caller: Vcpu, base: u64, page_count: u32, permissions: u32, reply: Message) -> FfaError | None:
     """Change the permissions of pages that the partition owns and that have the same ones so far."""
     if caller.kind != PartitionKind.EL0:

@@ -6,7 +6,22 @@ whatever version the sender has. The header is copied once and checked, and that
 
 from __future__ import annotations
 
-from compiler.language import Ptr, UntrustedBytes, bytes_of, size_of, slice_of, static_assert, struct, u8, u16, u32, u64
+from compiler.language import (
+    Atomic,
+    Ordering,
+    Ptr,
+    UntrustedBytes,
+    VirtAddr,
+    size_of,
+    slice_of,
+    static_assert,
+    struct,
+    truncate,
+    u8,
+    u16,
+    u32,
+    u64,
+)
 from hypervisor.core.partition import Partition, PartitionId, find_partition
 from hypervisor.core.vcpu import Vcpu, partition_of
 from hypervisor.ffa.endpoint import RxBuffer, endpoint_of
@@ -22,21 +37,49 @@ RX_FULL_FROM_VM = 1 << 32
 HEADER_SIZE_1_1 = 20
 HEADER_SIZE_1_2 = 40
 """Smallest offset of the payload, by the sender's version."""
+WORD_MASK = 0xFFFF_FFFF
+RELAXED = Ordering.RELAXED
+
+
+@struct
+class HeaderWords:
+    """The first 24 bytes of a message as they are shared: each word is read once."""
+
+    flags: Atomic[u64] = Atomic(0)
+    """And a reserved word."""
+    route: Atomic[u64] = Atomic(0)
+    """Offset of the payload, receiver, sender."""
+    size: Atomic[u64] = Atomic(0)
+    """Size of the payload, and a word that is reserved since FF-A 1.2, when the UUID of a service follows."""
+
+
+HEADER_SIZE = size_of(HeaderWords)
+static_assert(HEADER_SIZE_1_1 <= HEADER_SIZE <= HEADER_SIZE_1_2, "every version's fields, and not much else")
 
 
 @struct
 class Header:
-    """What a message begins with, in FF-A 1.1; later versions append the UUID of a service."""
+    """A copy of them."""
 
-    flags: u32 = 0
-    reserved: u32 = 0
-    payload_offset: u32 = 0
-    receiver: u16 = 0
-    sender: u16 = 0
-    payload_size: u32 = 0
+    flags: u64
+    route: u64
+    size: u64
 
+    def payload_offset(self) -> u64:
+        """From the start of the message."""
+        return self.route & WORD_MASK
 
-static_assert(size_of(Header) == HEADER_SIZE_1_1, "DEN0077, partition message header")
+    def receiver(self) -> PartitionId:
+        """Whom the message is for."""
+        return PartitionId(truncate(u16, self.route >> 32))
+
+    def sender(self) -> PartitionId:
+        """Whom it is from."""
+        return PartitionId(truncate(u16, self.route >> 48))
+
+    def payload_size(self) -> u64:
+        """In bytes."""
+        return self.size & WORD_MASK
 
 
 def handle(caller: Vcpu, call: Message, reply: Message) -> FfaError | None:
@@ -45,12 +88,12 @@ def handle(caller: Vcpu, call: Message, reply: Message) -> FfaError | None:
         return FfaError.INVALID_PARAMETERS  # only hypervisors speak for others
     sender = partition_of(caller)
     endpoint = endpoint_of(sender)
-    header = Header()
     with endpoint.tx:
         if not endpoint.tx.is_mapped():
             return FfaError.DENIED
-        tx = UntrustedBytes.at(to_virtual(endpoint.tx.start), PAGE_SIZE)
-        _ = tx.copy_in(0, bytes_of(header))
+        tx = to_virtual(endpoint.tx.start)
+        words = Ptr[HeaderWords].at(tx).value
+        header = Header(flags=words.flags.load(RELAXED), route=words.route.load(RELAXED), size=words.size.load(RELAXED))
         receiver = check(sender, header, low(call.x2))
         if isinstance(receiver, FfaError):
             return receiver
@@ -63,9 +106,9 @@ def handle(caller: Vcpu, call: Message, reply: Message) -> FfaError | None:
 
 def check(sender: Partition, header: Header, flags: u32) -> Partition | FfaError:
     """Who is to get the message; VMs have no flags."""
-    if header.sender != sender.id.raw or header.receiver == header.sender or flags != 0:
+    if header.sender() != sender.id or header.receiver() == sender.id or flags != 0:
         return FfaError.INVALID_PARAMETERS
-    receiver = find_partition(PartitionId(header.receiver))
+    receiver = find_partition(header.receiver())
     if receiver is None:
         return FfaError.INVALID_PARAMETERS
     if sender.version < VERSION_1_1 or receiver.version < VERSION_1_1:
@@ -73,7 +116,7 @@ def check(sender: Partition, header: Header, flags: u32) -> Partition | FfaError
     return receiver
 
 
-def transfer(sender: Partition, receiver: Partition, header: Header, tx: UntrustedBytes) -> FfaError | None:
+def transfer(sender: Partition, receiver: Partition, header: Header, tx: VirtAddr) -> FfaError | None:
     """Copy the message and tell the receiver, all under the lock of its buffer."""
     endpoint = endpoint_of(receiver)
     with endpoint.rx:
@@ -90,18 +133,20 @@ def transfer(sender: Partition, receiver: Partition, header: Header, tx: Untrust
 
 def message_size(sender: Partition, header: Header) -> u64 | FfaError:
     """Bytes of header and payload, which fit the buffer."""
-    least: u32 = HEADER_SIZE_1_2 if sender.version >= VERSION_1_2 else HEADER_SIZE_1_1
-    size = u64(header.payload_offset) + header.payload_size
-    if header.payload_offset < least or size > PAGE_SIZE:
+    least: u64 = HEADER_SIZE_1_2 if sender.version >= VERSION_1_2 else HEADER_SIZE_1_1
+    size = header.payload_offset() + header.payload_size()
+    if header.payload_offset() < least or size > PAGE_SIZE:
         return FfaError.INVALID_PARAMETERS
     return size
 
 
-def copy_message(header: Header, tx: UntrustedBytes, buffer: RxBuffer, size: u64) -> None:
+def copy_message(header: Header, tx: VirtAddr, buffer: RxBuffer, size: u64) -> None:
     """The message as it is, but for the header, which is what was checked; zeros behind it."""
-    rx = slice_of(Ptr[u8].at(to_virtual(buffer.start)), PAGE_SIZE)
-    _ = tx.copy_in(0, rx[0:size])
-    checked = bytes_of(header)
-    for position in range(HEADER_SIZE_1_1):
-        rx[position] = checked[position]
+    rx = to_virtual(buffer.start)
+    _ = UntrustedBytes.at(tx, PAGE_SIZE).copy_in(0, slice_of(Ptr[u8].at(rx), size))
+    words = Ptr[Header].at(rx).value
+    words.flags = header.flags
+    words.route = header.route
+    words.size = header.size
+    buffer.used_size = max(buffer.used_size, HEADER_SIZE)
     buffer.clear_from(size)

@@ -35,7 +35,7 @@ def handle(caller: Vcpu, call: Message, reply: Message) -> FfaError | None:
             _ = release_rx(endpoint)  # not yet, where the caller has not asked for its notifications
         return None
     timers.deliver(caller)
-    if interrupts.refresh(caller):
+    if interrupts.poll(caller):
         return None if tell_interrupt(caller, reply) else FfaError.INTERRUPTED
     wait(caller, reply)
     return None
@@ -72,9 +72,8 @@ def check_caller(caller: Vcpu) -> FfaError | None:
 
 
 def has_message(endpoint: Endpoint) -> bool:
-    """Whether the RX buffer is full."""
-    with endpoint.rx:
-        return endpoint.rx.is_full
+    """Whether the RX buffer is full. A message that comes at the same time is told by its notification."""
+    return endpoint.rx.is_full
 
 
 def tell_message(caller: Vcpu, reply: Message) -> None:

@@ -78,11 +78,14 @@ def may_receive(partition: Partition) -> bool:
 
 
 def signal(partition: Partition) -> None:
-    """Something is pending anew: interrupt the partition when it runs, and have the primary ask whom to run."""
+    """Something is pending anew: interrupt the partition when it runs, and have the primary ask whom to run.
+
+    A vCPU that enables the interrupt afterwards looks for itself: it writes `enabled` before it takes the lock.
+    """
     if partition.kind == PartitionKind.EL1:
         for index in range(partition.vcpu_count):
             vcpu = vcpu_of(partition, index)
-            if vcpu is not None:
+            if vcpu is not None and vcpu.interrupts.is_enabled(VirtualInterrupt.NOTIFICATION):
                 interrupts.post(vcpu, VirtualInterrupt.NOTIFICATION)
     gic.send_to_this_cpu(SCHEDULE_RECEIVER_INTERRUPT)
 
@@ -94,6 +97,13 @@ def signal_framework(partition: Partition, endpoint: Endpoint, bits: u64) -> Non
         endpoint.framework_notifications.fetch_or(bits, Ordering.RELEASE)
         notifications.is_reported = False
     signal(partition)
+
+
+def are_pending(partition: Partition) -> bool:
+    """Whether a partition has something to take."""
+    notifications = notifications_of(partition)
+    with notifications:
+        return notifications.pending | endpoint_of(partition).framework_notifications.load() != 0
 
 
 def report_vcpu(vcpu: Vcpu) -> None:

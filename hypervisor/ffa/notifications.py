@@ -110,7 +110,7 @@ def handle_get(caller: Vcpu, call: Message, reply: Message) -> FfaError | None:
         if flags & (FROM_SPM | FROM_HYPERVISOR) != 0:
             framework = endpoint_of(receiver).framework_notifications.exchange(0, Ordering.ACQ_REL)
         notifications.is_reported = False
-    if caller.interrupts.enabled != 0:
+    if caller.interrupts.is_enabled(VirtualInterrupt.NOTIFICATION):
         caller.interrupts.cancel(VirtualInterrupt.NOTIFICATION)
         interrupts.refresh(caller)
     reply.succeed(0)

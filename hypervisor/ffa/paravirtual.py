@@ -13,7 +13,7 @@ from hypervisor.core.vcpu import Vcpu, VcpuState, partition_of, vcpu_of
 from hypervisor.core.virtual_interrupts import INTERRUPT_COUNT, KNOWN, Line, VirtualInterrupt
 from hypervisor.ffa.functions import Function
 from hypervisor.ffa.message import Message, low
-from hypervisor.ffa.notification_state import report_vcpu
+from hypervisor.ffa.notification_state import are_pending, report_vcpu
 
 SUCCESS = 0
 FAILURE = 0xFFFF_FFFF_FFFF_FFFF
@@ -50,6 +50,8 @@ def enable(caller: Vcpu, number: u64, is_enabled: bool, line: u64) -> u64:
     if number >= INTERRUPT_COUNT or KNOWN >> number & 1 == 0 or line > Line.FIQ.value:
         return FAILURE
     caller.interrupts.enable(number, is_enabled, Line.FIQ if line == Line.FIQ.value else Line.IRQ)
+    if is_enabled and number == VirtualInterrupt.NOTIFICATION.value and are_pending(partition_of(caller)):
+        interrupts.post(caller, VirtualInterrupt.NOTIFICATION)
     interrupts.refresh(caller)
     return SUCCESS
 

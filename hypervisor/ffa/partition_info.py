@@ -14,6 +14,7 @@ from compiler.language import (
     array,
     bit,
     bytes_of,
+    cold,
     since,
     size_of,
     static_assert,
@@ -104,6 +105,7 @@ class Query:
         return uuid[0] == self.uuid_low and uuid[1] == self.uuid_high
 
 
+@cold
 def handle(caller: Vcpu, call: Message, reply: Message) -> FfaError | None:
     """Descriptors into the RX buffer, or only their number."""
     flags = low(call.x5)
@@ -198,6 +200,7 @@ def count_entries(query: Query) -> u64:
     return count
 
 
+@cold
 def find_next(query: Query, info: PartitionInfo) -> bool:
     """Go to the next entry and describe it; False at the end.
 

@@ -63,7 +63,7 @@ def check_state(target: Vcpu, state: VcpuState) -> FfaError | None:
 def is_ready(target: Vcpu, state: VcpuState) -> bool:
     """Whether a vCPU that this CPU has claimed has something to do: one that sleeps needs an interrupt."""
     has_fired = timers.deliver(target)
-    is_pending = interrupts.refresh(target)
+    is_pending = interrupts.poll(target)
     return has_fired or is_pending or state != VcpuState.SLEEPING
 
 

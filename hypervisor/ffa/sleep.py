@@ -22,7 +22,7 @@ def sleep(vcpu: Vcpu, reply: Message) -> None:
         pause(vcpu, reply)
         return
     timers.deliver(vcpu)
-    if interrupts.refresh(vcpu):
+    if interrupts.poll(vcpu):
         reply.load(vcpu.context.x)
         return
     tell_sleep(vcpu, reply)

@@ -7,7 +7,20 @@ the CPU's first instructions, else on. Only who claims an OFF vCPU writes its en
 
 from __future__ import annotations
 
-from compiler.language import Ordering, PerCpu, i32, i64, no_inline, per_cpu, spin_hint, struct, truncate, u32, u64
+from compiler.language import (
+    Ordering,
+    PerCpu,
+    cold,
+    i32,
+    i64,
+    no_inline,
+    per_cpu,
+    spin_hint,
+    struct,
+    truncate,
+    u32,
+    u64,
+)
 from hypervisor.arch.aarch64 import cpu_start, psci
 from hypervisor.arch.aarch64.psci import PsciError, PsciFunction
 from hypervisor.core.cpu import CPU_COUNT_MAX, CPUS
@@ -45,6 +58,7 @@ class GuestEntry:
 ENTRIES: PerCpu[GuestEntry] = per_cpu(GuestEntry(), count=CPU_COUNT_MAX)
 
 
+@cold
 def handle(caller: Vcpu, function: PsciFunction, first: u64, second: u64, third: u64) -> i32:
     """Serve a call of the primary; the result for w0."""
     if not FIRMWARE.has_psci:

@@ -5,7 +5,8 @@ A started vCPU runs when the primary runs it; the starter gives its CPU back so 
 
 from __future__ import annotations
 
-from compiler.language import Ordering, i32, truncate, u32, u64
+from compiler.language import Ordering, cold, i32, truncate, u32, u64
+from hypervisor.arch.aarch64 import interrupts
 from hypervisor.arch.aarch64.guest_entry import reset_at
 from hypervisor.arch.aarch64.psci import PsciError, PsciFunction
 from hypervisor.core.partition import Partition
@@ -21,6 +22,7 @@ SUSPEND_FEATURES = 2
 """CPU_SUSPEND takes the power state in its extended format."""
 
 
+@cold
 def handle(caller: Vcpu, function: PsciFunction, call: Message, reply: Message) -> None:
     """Serve a call of a guest; `reply` is a copy of it so far, and is for whoever runs next."""
     partition = partition_of(caller)
@@ -74,6 +76,8 @@ def switch_on(caller: Vcpu, partition: Partition, call: Message, reply: Message)
         reply.x0 = register_of(PsciError.ALREADY_ON.value)
         return
     reset_at(vcpu, call.x2, call.x3)
+    vcpu.interrupts.reset()
+    interrupts.refresh(vcpu)
     vcpu.state.store(VcpuState.CREATED, Ordering.RELEASE)
     keep_result(caller, call)
     return_to_primary(caller, VcpuState.PREEMPTED)

@@ -56,7 +56,7 @@ class AddressSpace:
 
     root: PhysAddr = PhysAddr(0)
     regime: Regime = Regime.EL2
-    first_level: u64 = 1
+    first_level: u64 = 0
     input_bits: u64 = 0
     identifier: u64 = 0
     """ASID or VMID; 0 for the hypervisor's own."""

@@ -16,7 +16,7 @@ from where the linear map begins.
 
 from __future__ import annotations
 
-from compiler.language import PhysAddr, Value, struct, u64
+from compiler.language import PhysAddr, Value, cold, struct, u64
 from hypervisor.memory import address_space_ids, pages
 from hypervisor.memory.address_space import (
     ADDRESS_MASK,
@@ -68,6 +68,7 @@ class Mapping:
         return ownership_of(self.leaf)
 
 
+@cold
 def create(space: AddressSpace, regime: Regime, executable_bits: u64) -> MapError | None:
     """Give an address space an empty root of the regime's usual size, and a number if it is a partition's."""
     return create_sized(space, regime, executable_bits, INPUT_BITS[regime.value])
@@ -224,6 +225,7 @@ def common_leaf(space: AddressSpace, start: u64, size_bytes: u64) -> u64 | MapEr
     return common
 
 
+@cold
 def _apply(space: AddressSpace, edit: Edit, size_bytes: u64) -> MapError | None:
     """Do an edit of `size_bytes` from its start, as a whole or not at all."""
     error = _check_range(space, edit.start, size_bytes)

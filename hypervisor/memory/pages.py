@@ -16,6 +16,7 @@ from compiler.language import (
     VirtAddr,
     address_of,
     array,
+    cold,
     constant,
     panic,
     slice_of,
@@ -161,6 +162,7 @@ def _word_count(start: PhysAddr, end: PhysAddr) -> u64:
     return (end.align_up(WORD_SPAN) - start.align_down(WORD_SPAN)) // WORD_SPAN
 
 
+@cold
 def _add_range(first: PhysAddr, end: PhysAddr, bitmap: VirtAddr) -> None:
     """Enter free pages; `bitmap` has room for their words."""
     added = POOL.ranges[POOL.range_count]
@@ -235,6 +237,7 @@ def release_list(pages: PageList) -> None:
             _give_back(pages.pop(), 0)
 
 
+@cold
 def _take(order: u64) -> PhysAddr:
     """The first free run, not zeroed; 0 when there is none."""
     page_count: u64 = 1 << order
@@ -262,6 +265,7 @@ def _run_starts(free: u64, page_count: u64) -> u64:
     return free
 
 
+@cold
 def _give_back(page: PhysAddr, order: u64) -> None:
     page_count: u64 = 1 << order
     for position in range(POOL.range_count):

@@ -17,7 +17,7 @@ How entries change (DDI 0487, D8.14 and D8.16.1):
 
 from __future__ import annotations
 
-from compiler.language import PhysAddr, VirtAddr, dmb, dsb, isb, static_assert, struct, u64, wrapping_add
+from compiler.language import PhysAddr, VirtAddr, cold, dmb, dsb, isb, static_assert, struct, u64, wrapping_add
 from hypervisor.memory import pages, tlb
 from hypervisor.memory.address_space import (
     ADDRESS_MASK,
@@ -113,6 +113,7 @@ def is_table_end(address: u64, level: u64) -> bool:
     return address & (block_size(level) * ENTRY_COUNT - 1) == 0
 
 
+@cold
 def plan(space: AddressSpace, edit: Edit) -> u64 | MapError:
     """How many tables `commit` will need, or why the edit cannot be done."""
     count: u64 = 0
@@ -172,6 +173,7 @@ def _count_tables(edit: Edit, start: u64, end: u64, level: u64) -> u64:
     return count
 
 
+@cold
 def commit(space: AddressSpace, edit: Edit, tables: PageList) -> None:
     """Do what `plan` allowed, with the tables that it asked for."""
     stale = Stale()
@@ -194,6 +196,7 @@ def commit(space: AddressSpace, edit: Edit, tables: PageList) -> None:
         isb()
 
 
+@cold
 def _write_leaves(edit: Edit, place: VirtAddr, level: u64, start: u64, stale: Stale) -> u64:
     """Change the entries of one table from `start` on; the first address that is in another or needs another table."""
     run = _empty_run(edit, place, level, start)

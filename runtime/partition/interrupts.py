@@ -5,7 +5,7 @@ Interrupts stay masked: they only take the CPU from another partition, whose FFA
 
 from __future__ import annotations
 
-from compiler.language import MmioBlock, SystemRegister, VirtAddr, isb, mmio_rw, u32
+from compiler.language import MmioBlock, SystemRegister, VirtAddr, isb, mmio_rw, u32, u64
 from hypervisor.platform import PLATFORM
 
 VIRTUAL_TIMER = 27
@@ -55,9 +55,15 @@ def enable_timer_interrupt() -> None:
     while redistributor.WAKER.read() & CHILDREN_ASLEEP != 0:
         pass
     redistributor.IGROUPR0.write(ALL)
-    redistributor.ISENABLER0.write(1 << VIRTUAL_TIMER)
+    enable_private_interrupt(VIRTUAL_TIMER)
     ICC_SRE_EL1.write(1)
     isb()
     ICC_PMR_EL1.write(LOWEST_PRIORITY)
     ICC_IGRPEN1_EL1.write(1)
     isb()
+
+
+def enable_private_interrupt(number: u64) -> None:
+    """Let an SGI or a PPI come on the boot CPU."""
+    redistributor = Redistributor.at(VirtAddr(PLATFORM.redistributor_base.raw))
+    redistributor.ISENABLER0.write(u32(1 << number))

@@ -131,7 +131,7 @@ def put_cause(buffer: TextBuffer, cause: u64, fault_address: u64) -> None:
         if check is None:
             render(buffer, f"stopped: brk {truncate(u16, cause):#x} in")
         else:
-            render(buffer, f"stopped: {check.message} in")
+            render(buffer, f"stopped: {check} in")
     elif kind == ExceptionClass.DATA_ABORT or kind == ExceptionClass.INSTRUCTION_ABORT:
         render(buffer, f"stopped: {fault_address:#x} is {syndrome.describe_abort(cause)} in")
     else:

@@ -90,7 +90,7 @@ def test_run_says_how_to_attach_and_to_add_guests() -> None:
     def result(name: str) -> BuildResult:
         return BuildResult(target, Inputs({}, 0, {}), {"elf": folder / f"{name}.elf"}, {}, {}, (), up_to_date=True)
 
-    initrd = Initrd(folder / "default.initrd", (), (result("primary"), result("echo_el0")))
+    initrd = Initrd(folder / "default.initrd", (), (result("primary"), result("echo_el0")), (), ())
     assert debugger_hint(result("hypervisor"), initrd) == (
         "waiting for a debugger; in another terminal, in the folder of build.py:\n"
         "  gdb-multiarch -ex 'set confirm off' -ex 'add-symbol-file build/qemu/hypervisor.elf -o 0xffffff8000000000' "

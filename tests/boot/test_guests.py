@@ -62,6 +62,15 @@ def test_sleep_is_as_long_as_it_has_to_be_and_told_to_the_scheduler(cpu: str) ->
 
 
 @pytest.mark.parametrize("cpu", CPUS)
+def test_the_primary_takes_its_cpu_back_by_its_timer(cpu: str) -> None:
+    outcome = boot_guests(MANIFESTS / "slices.dts", cpu)
+    outcome.line(r"\d+ slices until the spinner answers")
+    outcome.line("the spinner's own timer does not preempt it")
+    outcome.line("told by an interrupt whom to schedule")
+    assert outcome.status == 0
+
+
+@pytest.mark.parametrize("cpu", CPUS)
 def test_faults_are_contained(cpu: str) -> None:
     outcome = boot_guests(MANIFESTS / "faults.dts", cpu)
     kinds = ["absent memory", "foreign memory", "undefined", "unknown smc", "system register", "failed check"]

@@ -6,7 +6,7 @@ CPTR_EL2, where it changes.
 
 from __future__ import annotations
 
-from compiler.language import EnumU8, PhysAddr, address_of, dsb, isb, no_inline, tlbi, u64
+from compiler.language import EnumU8, PhysAddr, address_of, cold, dsb, isb, no_inline, tlbi, u64
 from hypervisor.arch.aarch64 import features, guest_access
 from hypervisor.arch.aarch64.el0_state import CPTR_EL2_PARTITION
 from hypervisor.arch.aarch64.mmu import EMPTY_TABLE, HCR, HCR_HOST, SCTLR, TCR_HOST, VTCR
@@ -112,6 +112,7 @@ def empty_table() -> PhysAddr:
     return to_physical(address_of(EMPTY_TABLE).address)
 
 
+@cold
 @no_inline
 def configure() -> None:
     """Bring this CPU to its final state."""

@@ -7,7 +7,7 @@ touches memory that it has not got, and a partition at EL0 that faults, never ru
 
 from __future__ import annotations
 
-from compiler.language import export, u64
+from compiler.language import cold, export, u64
 from hypervisor.arch.aarch64 import fault_report, injection, trapped_registers, vector_use
 from hypervisor.arch.aarch64.injection import Syndrome
 from hypervisor.arch.aarch64.registers import ELR_EL2, ESR_EL2
@@ -98,6 +98,7 @@ def step_over() -> None:
     ELR_EL2.write(ELR_EL2.read().raw + size)
 
 
+@cold
 def _end(vcpu: Vcpu, reply: Message, kind: ExceptionClass | None) -> None:
     """A fault that nothing can be done about; another vCPU runs next."""
     fault_report.report(vcpu, kind)

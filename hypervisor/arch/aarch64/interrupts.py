@@ -23,7 +23,7 @@ def post(vcpu: Vcpu, interrupt: VirtualInterrupt) -> None:
 
 
 def refresh(vcpu: Vcpu) -> bool:
-    """Collect what was posted, and assert what is pending; whether anything enabled is. For the vCPU's owner.
+    """Collect what was posted, and assert what is pending; whether an enabled one is. For the vCPU's owner.
 
     `attention` is cleared first: what is posted in between sets it again.
     """
@@ -36,6 +36,11 @@ def refresh(vcpu: Vcpu) -> bool:
     if vcpu.kind == PartitionKind.EL1:
         _assert_lines(vcpu)
     return is_pending
+
+
+def poll(vcpu: Vcpu) -> bool:
+    """The same where nothing was enabled or disabled since: what is pending has set `attention`."""
+    return vcpu.attention.load(Ordering.ACQUIRE) & INTERRUPT_PENDING != 0 and refresh(vcpu)
 
 
 def _assert_lines(vcpu: Vcpu) -> None:

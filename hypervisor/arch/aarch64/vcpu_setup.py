@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.language import u64
+from compiler.language import cold, u64
 from hypervisor.arch.aarch64 import cpu, features, guest_access
 from hypervisor.arch.aarch64.el1_state import HAS_SECOND_POINTER, IS_PRIMARY
 from hypervisor.arch.aarch64.entropy import random_number
@@ -15,6 +15,7 @@ EL0_STATE = 0
 """SPSR_EL2: EL0, no interrupt masked."""
 
 
+@cold
 def configure(vcpu: Vcpu, space: AddressSpace, mpidr: u64) -> None:
     """Set how the vCPU is configured and translated; its `kind` is set. `mpidr`: the affinity that it reads."""
     context = vcpu.context

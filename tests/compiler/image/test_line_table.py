@@ -45,7 +45,7 @@ def test_what_can_be_reported_is_found_as_addr2line_finds_it(tmp_path: Path) -> 
     addresses = [a for function in built.functions for a in range(function.address, function.end, 4)]
     reported = [a for a in addresses if can_be_reported(word_at(built, a))]
     known = [a for a in reported if (row := built.lines.find(a)) is not None and row.line]
-    assert len(known) > 40
+    assert len(known) > 10
     printed = run(
         debian_tool("aarch64-linux-gnu-addr2line"), "-f", "-e", tmp_path / "image.elf", *map(hex, known)
     ).splitlines()
@@ -137,9 +137,9 @@ def test_script_that_lets_the_table_move_the_code_is_refused() -> None:
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [
-        ("ldr x0, [x1]", True),
-        ("stp x0, x1, [sp, #-16]!", True),
-        ("ldaxrb w0, [x1]", True),
+        ("ldr x0, [x1]", False),
+        ("stp x0, x1, [sp, #-16]!", False),
+        ("ldaxrb w0, [x1]", False),
         ("bl .", True),
         ("blr x3", True),
         ("ret", True),

@@ -36,8 +36,9 @@ def test_the_bytes_are_those_of_the_description() -> None:
     table.number_of(TrapSite(TrapKind.PANIC, Span("a.py", 0x104, 1, 3, 2), "no"))
     kept = table.keep([2])
     assert encode_table(kept).hex(" ") == (
-        "01 00 00 00 10 00 00 00 02 00 04 01 00 00 06 00 04 00 61 2e 70 79 0b 02 00 6e 6f"
+        "01 00 00 00 10 00 00 00 02 00 00 00 04 01 05 00 0b 02 00 6e 6f 04 00 61 2e 70 79"
     )
+    assert encode_table(kept, with_places=False).hex(" ") == "01 00 00 00 0c 00 00 00 02 00 00 00 0b 02 00 6e 6f"
     assert kept.count_by_kind() == {TrapKind.PANIC: 1}
 
 

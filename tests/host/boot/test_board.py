@@ -155,10 +155,10 @@ def test_as_many_as_there_is_room_for(count: int) -> None:
 def test_a_malformed_tree_says_how(engine: Engine) -> None:
     data = root(MEMORY + CPU)
     error, board = read(data[: -len(data) + 60], engine)
-    assert (error, board.tree_error) == (BoardError.TREE, FdtError.TRUNCATED)
+    assert (error, board.tree_error) == (BoardError.TREE, FdtError.TRUNCATED.value)
     ends = data.rindex(b"\0\0\0\x09")
     error, board = read(data[:ends] + b"\0\0\0\x05" + data[ends + 4 :], engine)
-    assert (error, board.tree_error) == (BoardError.TREE, FdtError.BAD_TOKEN)
+    assert (error, board.tree_error) == (BoardError.TREE, FdtError.BAD_TOKEN.value)
 
 
 @pytest.mark.parametrize("where", ["root", "memory", "cpus", "cpu", "soc"])
@@ -174,11 +174,11 @@ def test_a_defect_is_found_in_every_part_of_the_tree(where: str) -> None:
     at = data.index(b"\0\0\0\x55") - 12
     assert data[at : at + 4] == b"\0\0\0\x03"
     error, board = read(data[:at] + b"\0\0\0\x07" + data[at + 4 :])
-    assert (error, board.tree_error) == (BoardError.TREE, FdtError.BAD_TOKEN)
+    assert (error, board.tree_error) == (BoardError.TREE, FdtError.BAD_TOKEN.value)
 
 
 def test_a_list_of_reservations_that_does_not_end() -> None:
     data = bytearray(compiled(f"/ {{ {CELLS} {MEMORY} {CPU} }};"))
     data[16:20] = (len(data) // 8 * 8 - 8).to_bytes(4, "big")
     error, board = read(bytes(data))
-    assert (error, board.tree_error) == (BoardError.TREE, FdtError.BAD_BLOCKS)
+    assert (error, board.tree_error) == (BoardError.TREE, FdtError.BAD_BLOCKS.value)

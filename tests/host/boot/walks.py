@@ -38,7 +38,7 @@ def read_whole_board(data: Slice[u8], board: Board) -> BoardError | None:
     """From bytes to board."""
     tree = open_tree(data)
     if isinstance(tree, FdtError):
-        board.tree_error = tree
+        board.tree_error = tree.value
         return BoardError.TREE
     return read_board(tree, board)
 

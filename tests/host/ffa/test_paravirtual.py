@@ -18,6 +18,7 @@ VI, VF = 1 << 7, 1 << 6
 IPI = VirtualInterrupt.IPI.value
 RUN = Function.RUN.value
 WAIT = Function.MSG_WAIT.value
+CPU_ON_64 = 0xC400_0003
 WFI = 0x01 << 26 | 1 << 25
 
 
@@ -127,6 +128,29 @@ def test_el0_finds_interrupts_as_results() -> None:
     assert machine.call(WAIT)[0] == WAIT
     service = machine.vcpu(SERVICE)
     service.interrupts.posted = 1 << IPI
+    service.attention |= INTERRUPT_PENDING
     assert machine.call(RUN, target(SERVICE)) == (Function.INTERRUPT.value, 0, IPI, 0, 0, 0, 0, 0)
     assert service.context.configuration == 0
     assert machine.state(OTHER) is VcpuState.WAITING
+
+
+def test_a_guest_that_enables_the_interrupt_late_has_not_missed_it() -> None:
+    machine = machine_of(PRIMARY)
+    machine.endpoint(GUEST).framework_notifications = 1 << 32
+    machine.call(RUN, target(GUEST))
+    assert lines(machine) == 0
+    machine.call(ENABLE, VirtualInterrupt.NOTIFICATION.value, 1, IRQ)
+    assert lines(machine) == VI
+
+
+def test_a_vcpu_that_is_started_has_no_interrupts() -> None:
+    machine = machine_of(GUEST_MP)
+    other = machine.vcpu(GUEST_MP, 1)
+    other.state = VcpuState.OFF
+    other.interrupts.enabled = other.interrupts.posted = 1 << IPI
+    other.attention |= INTERRUPT_PENDING
+    other.context.configuration = VI
+    machine.call(CPU_ON_64, 1, 0x4000_0000, 5)
+    assert (machine.running(), other.state) == (PRIMARY, VcpuState.CREATED)
+    assert other.attention & INTERRUPT_PENDING == 0
+    assert (other.interrupts.enabled, other.context.configuration & VI) == (0, 0)

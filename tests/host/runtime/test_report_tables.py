@@ -28,19 +28,13 @@ from compiler.language import Ptr, VirtAddr, u8, u16, u64, utf8
 from runtime.text import TextBuffer
 from runtime.trap_table import find_check
 
-NEWLINE: u8 = 0x0A
-
 
 def report(buffer: TextBuffer, table: VirtAddr, number: u16) -> bool:
     buffer.clear()
     check = find_check(table, number)
     if check is None:
         return False
-    buffer.put_text(utf8(check.message))
-    buffer.put(NEWLINE)
-    buffer.put_text(utf8(check.file))
-    buffer.put(NEWLINE)
-    buffer.put_number(u64(check.line), 10, 0)
+    buffer.put_text(utf8(check))
     return True
 """
 ENGINES = (Interpreter, Native)
@@ -101,9 +95,8 @@ def trap_numbers(engine: type[Interpreter] | type[Native], known: Iterable[int])
 
 
 def shown(report: TrapReport) -> str:
-    text = f"{report.message}\n{report.file}\n{report.line}"
-    assert len(text.encode()) <= CAPACITY
-    return text
+    assert len(report.message.encode()) <= CAPACITY
+    return report.message
 
 
 @pytest.mark.parametrize("engine", ENGINES)
