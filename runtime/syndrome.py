@@ -38,6 +38,8 @@ class AbortSyndrome(Bits, base=u64):
 
 
 ALIGNMENT_FAULT = 0x21
+TRANSLATION_FAULT = 0b000100
+"""At level 0; the lowest two bits are the level."""
 
 
 def class_of(syndrome: u64) -> ExceptionClass | None:
@@ -77,6 +79,11 @@ def describe_class(kind: ExceptionClass) -> str:
             return "system error"
         case ExceptionClass.BREAKPOINT:
             return "a check of the program failed"
+
+
+def is_translation_fault(syndrome: u64) -> bool:
+    """Whether an abort met an invalid entry."""
+    return AbortSyndrome(syndrome).STATUS & ~3 == TRANSLATION_FAULT
 
 
 def is_abort(kind: ExceptionClass) -> bool:

@@ -74,6 +74,7 @@ GUESTS = (
     guest_image("faulty_el1", ("faulty",), "EL1", "a partition that faults"),
     guest_image("measure", ("measure",), "EL1", "a primary that `bench ffa` counts calls of"),
     guest_image("idle_primary", ("idle_primary",), "EL1", "a primary that switches off at once"),
+    guest_image("receiver_el0", ("receiver",), "EL0", "a service that takes indirect messages"),
     guest_image("receiver_el1", ("receiver",), "EL1", "a service that takes indirect messages"),
     guest_image("stress", ("stress", "system_secrets_el1"), "EL1", "a primary that sends 100,000 messages", 8),
     guest_image("conformance_el0", ("conformance", "row_caller_el0"), "EL0", "a partition that makes a table of calls"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.language import Ordering, address_of, cold, static, string_at, struct, u8, u16, u64
+from compiler.language import Ordering, address_of, cold, string_at, u8, u16, u64
 from hypervisor.boot import plan as plans
 from hypervisor.boot.plan import PartitionPlan
 from hypervisor.boot.refusal import refuse
@@ -24,16 +24,6 @@ REQUEST_METHODS = RECEIVES_REQUESTS | SENDS_REQUESTS
 """Of a partition's methods what its vCPUs keep."""
 PRIMARY_METHODS = 1 << 1 | 1 << 2 | 1 << 10
 """The primary, which has no manifest, sends direct requests of both kinds, and indirect messages."""
-
-
-@struct
-class Pool:
-    """How many vCPUs of VCPUS are used."""
-
-    vcpu_count: u64 = 0
-
-
-POOL: Pool = static(Pool())
 
 
 @cold
@@ -72,12 +62,15 @@ def _enter_endpoint(plan: PartitionPlan, endpoint: Endpoint) -> None:
 
 
 def _enter_vcpus(plan: PartitionPlan, partition: Partition, count: u64) -> None:
-    if count > VCPU_COUNT_MAX - POOL.vcpu_count:
+    first: u64 = 0
+    if partition.index != 0:
+        before = PARTITIONS.partitions[partition.index - 1]
+        first = before.first_vcpu + before.vcpu_count
+    if count > VCPU_COUNT_MAX - first:
         name = string_at(plans.name_of(plan))
         refuse(f"{name}: {count} vCPUs are too many beside those before; there can be {VCPU_COUNT_MAX} in all")
-    partition.first_vcpu = POOL.vcpu_count
+    partition.first_vcpu = first
     partition.vcpu_count = count
-    POOL.vcpu_count += count
     for index in range(count):
         vcpu = VCPUS[partition.first_vcpu + index]
         vcpu.partition = address_of(partition)

@@ -130,6 +130,5 @@ def _enter_this_cpu(entry: u64) -> Vcpu:
     vcpu = own.value
     reset_at(vcpu, entry, HOST.tree.raw)
     cpu.current = own
-    cpu.is_online.store(1)
     vcpu.state.store(VcpuState.RUNNING, Ordering.RELEASE)
     return vcpu

@@ -5,7 +5,7 @@ A `Cpu` is written by that CPU alone, but for `mpidr`, which the boot CPU sets b
 
 from __future__ import annotations
 
-from compiler.language import Atomic, PerCpu, Ptr, VirtAddr, per_cpu, struct, u32, u64
+from compiler.language import PerCpu, Ptr, VirtAddr, per_cpu, struct, u64
 from hypervisor.core.vcpu import Vcpu
 from hypervisor.platform import PLATFORM
 
@@ -25,7 +25,6 @@ class Cpu:
     """The primary's vCPU of this CPU, which gets the CPU back from every other."""
     mpidr: u64 = 0
     """Affinity fields of MPIDR_EL1, as in the device tree."""
-    is_online: Atomic[u32] = Atomic(0)
 
 
 CPUS: PerCpu[Cpu] = per_cpu(Cpu(), count=CPU_COUNT_MAX)

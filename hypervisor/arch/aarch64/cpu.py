@@ -126,6 +126,7 @@ def configure() -> None:
     SCTLR_EL2.write(SCTLR | SCTLR_EL2.TSCXT if features.has_context_numbers() else SCTLR)
     isb()
     tlbi("alle2")
+    tlbi("alle1")
     dsb("nsh")
     isb()
     if features.has_wide_identifiers():

@@ -13,12 +13,13 @@ from hypervisor.arch.aarch64.injection import Syndrome
 from hypervisor.arch.aarch64.registers import ELR_EL2, ESR_EL2
 from hypervisor.core.partition import PartitionKind
 from hypervisor.core.scheduler import current_vcpu
-from hypervisor.core.vcpu import Vcpu
+from hypervisor.core.vcpu import Vcpu, partition_of
 from hypervisor.ffa.abort import abort_vcpu
 from hypervisor.ffa.message import Message, MessageRegisters, registers_of
 from hypervisor.ffa.preempt import preempt
 from hypervisor.ffa.sleep import pause, sleep
-from runtime.syndrome import ExceptionClass, class_of, is_abort
+from hypervisor.memory.page_table import query
+from runtime.syndrome import ExceptionClass, class_of, is_abort, is_translation_fault
 
 INSTRUCTION_SIZE = 4
 SHORT_INSTRUCTION_SIZE = 2
@@ -67,6 +68,8 @@ def _handle_synchronous(vcpu: Vcpu, reply: Message) -> bool:
         _end(vcpu, reply, kind)
         return True
     if kind is not None and is_abort(kind):
+        if is_mapped_again(vcpu, syndrome):
+            return False
         if vcpu.kind != PartitionKind.PRIMARY:
             _end(vcpu, reply, kind)
             return True
@@ -77,6 +80,16 @@ def _handle_synchronous(vcpu: Vcpu, reply: Message) -> bool:
     else:
         injection.inject_undefined()
     return False
+
+
+def is_mapped_again(vcpu: Vcpu, syndrome: u64) -> bool:
+    """Whether an access of a guest at EL1 met an entry that another CPU had taken away for a moment, to change it.
+
+    Reading the tables waits until the change is done; what they map then can be accessed again.
+    """
+    if not is_translation_fault(syndrome):
+        return False
+    return query(partition_of(vcpu).memory, fault_report.intermediate_address()).is_valid()
 
 
 def step_over() -> None:

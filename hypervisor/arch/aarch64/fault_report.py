@@ -41,7 +41,7 @@ def report_injected(vcpu: Vcpu) -> None:
     address = FAR_EL2.read().raw
     program_counter = ELR_EL2.read().raw
     name = name_of(partition_of(vcpu))
-    log(f"{name} vCPU {vcpu.index}: no memory at {address:#x} ({_intermediate():#x}), pc {program_counter:#x}")
+    log(f"{name} vCPU {vcpu.index}: no memory at {address:#x} ({intermediate_address():#x}), pc {program_counter:#x}")
 
 
 def _report_address(partition: Partition, syndrome: u64) -> None:
@@ -50,10 +50,10 @@ def _report_address(partition: Partition, syndrome: u64) -> None:
     if partition.kind == PartitionKind.EL0:
         log(f"  address {address:#x}: {reason}; {_describe_mapping(partition, address)}")
     else:
-        log(f"  address {address:#x}: {reason}, intermediate address {_intermediate():#x}")
+        log(f"  address {address:#x}: {reason}, intermediate address {intermediate_address():#x}")
 
 
-def _intermediate() -> u64:
+def intermediate_address() -> u64:
     """What a guest's address was translated to before stage 2 refused it; of a refused permission it may be stale."""
     return HPFAR_EL2.read().FIPA << PAGE_BITS | FAR_EL2.read().raw & PAGE_OFFSET_MASK
 

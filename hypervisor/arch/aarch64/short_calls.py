@@ -75,6 +75,9 @@ KNOWN: Array[u64] = constant([_known(BASE), _known(BASE | SMC64_BIT)])
         b.eq    version
         cmp     x10, #{Function.FEATURES.value - BASE}
         b.eq    features
+        sub     x11, x11, #{FIRST}
+        cmp     x11, #{LAST - FIRST}
+        b.ls    slow                                // one of FF-A's
         cmp     w8, #{ExceptionClass.HVC.value}
         b.ne    slow                                // other calls may go to the firmware
         ubfx    w11, w0, #{OWNER_LSB}, #{OWNER_WIDTH}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.boot.linux import packages
-from tests.boot.linux.archive import NEWC, archive
+from tests.boot.linux.archive import archive
 
 FOLDER = Path(__file__).parent
 KERNEL_PACKAGE = "linux-image-arm64"
@@ -46,7 +46,7 @@ def debian_programs() -> Programs:
 def ramdisk(busybox: Path, more: Mapping[str, bytes] | None = None) -> bytes:
     """A first file system for the kernel; `more` files go to its root and are programs."""
     files = {"bin/busybox": busybox.read_bytes(), "init": (FOLDER / "init.sh").read_bytes(), **(more or {})}
-    return archive(files, NEWC, EMPTY_FOLDERS)
+    return archive(files, EMPTY_FOLDERS)
 
 
 def _check_image(kernel: Path) -> None:

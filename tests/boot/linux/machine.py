@@ -9,7 +9,7 @@ import pytest
 
 from tests.tools import debian_tool
 
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 300
 MEMORY_MIB = 1024
 MODELS = {"max": "max,pauth-impdef=on"}
 """What a CPU model becomes: QEMU computes the architected pointer authentication code a hundred times more slowly."""

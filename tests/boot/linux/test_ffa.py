@@ -1,4 +1,6 @@
-"""Linux with its arm_ffa driver as the primary VM: finds the partitions, and gets right answers from all CPUs."""
+"""Linux with its arm_ffa driver as the primary VM: finds the partitions, gets right answers from all CPUs, and keeps
+its timer while a partition loops.
+"""
 
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 from tests.boot.linux.ffa_kernel import ffa_kernel
 from tests.boot.linux.guest import debian_programs, ramdisk
 from tests.boot.linux.machine import boot
-from tests.boot.linux.primary import PARTITIONS, hypervisor_ramdisk
+from tests.boot.linux.primary import LOOPS, SERVICES, hypervisor_ramdisk
 from tests.boot.linux.selection import MACHINES
 from tests.boot.machine import hypervisor
 
@@ -26,5 +28,6 @@ def test_the_driver_finds_and_asks_the_partitions(model: str, cpu_count: int, tm
     file.write_bytes(hypervisor_ramdisk(kernel.image.read_bytes(), first))
     linux = boot(hypervisor().with_suffix(".bin"), file, model, cpu_count)
     linux.check(cpu_count)
-    answered = f"{cpu_count * ROUND_COUNT} right answers of {len(PARTITIONS)} partitions to {cpu_count} CPUs"
+    answered = f"{cpu_count * ROUND_COUNT} right answers of {len(SERVICES)} partitions to {cpu_count} CPUs"
     assert f"ffa_check: {answered}" in linux.console
+    assert linux.console.count("a loop is interrupted by the timer of its CPU") == len(LOOPS)

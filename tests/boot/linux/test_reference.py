@@ -9,7 +9,7 @@ from tests.boot.linux.machine import boot
 from tests.boot.linux.selection import REFERENCE_LEVELS
 
 CPU = "cortex-a57"
-CPU_COUNT = 4
+CPU_COUNT = 1
 
 
 @pytest.mark.parametrize("virtualization", REFERENCE_LEVELS)

@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from compiler.language.register_table import REGISTERS, encoding_of
+from hypervisor.core.partition import PartitionKind
 from hypervisor.core.vcpu import VcpuState
 from tests.host.firmware.machine import GUEST, PRIMARY, SERVICE, Machine
 
@@ -214,6 +215,35 @@ class TestInjection:
         assert injected(made, host=host)[:3] == (syndrome, PC, state)
         assert made.registers["FAR_EL12" if host else "FAR_EL1"] == ADDRESS
         assert made.vcpu(PRIMARY).state == VcpuState.RUNNING
+
+
+class TestChangedTables:
+    """While a CPU changes a block of stage 2 it is away for a moment, and others may meet the empty entry."""
+
+    MEMORY, SIZE = 0x4100_0000, 0x20_0000
+
+    def faulted(self, partition: int, syndrome: int, address: int) -> Machine:
+        made = machine(partition)
+        made.map_memory(partition, self.MEMORY, self.SIZE)
+        made.registers["HPFAR_EL2"] = address >> 12 << 4
+        made.fault(syndrome)
+        return made
+
+    @pytest.mark.parametrize("partition", [PRIMARY, GUEST])
+    @pytest.mark.parametrize("kind", [FETCH, DATA])
+    @pytest.mark.parametrize("status", [0x04, 0x05, 0x06, 0x07])
+    def test_an_access_to_memory_that_is_mapped_again_is_repeated(self, partition: int, kind: int, status: int) -> None:
+        made = self.faulted(partition, kind << 26 | IL | status, self.MEMORY + self.SIZE - 0x1000)
+        assert (made.registers["ELR_EL2"], made.registers["SPSR_EL2"]) == (PC, EL1H)
+        assert made.vcpu(partition).state == VcpuState.RUNNING
+
+    @pytest.mark.parametrize(
+        ("status", "address"), [(0x06, MEMORY + SIZE), (0x06, MEMORY - 1), (0x0E, MEMORY), (0x06, 1 << 40)]
+    )
+    def test_nothing_else_is_repeated(self, status: int, address: int) -> None:
+        made = self.faulted(PRIMARY, DATA << 26 | IL | status, address)
+        assert made.registers["ELR_EL2"] == VECTORS + 0x200
+        assert self.faulted(GUEST, DATA << 26 | IL | status, address).current.kind == PartitionKind.PRIMARY
 
 
 class TestEnd:

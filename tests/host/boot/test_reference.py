@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from hypervisor.boot import manifest, partition_manifest, plan, regions
+from hypervisor.ffa.protocol import OWN_VERSION
 
 TEXT = (Path(__file__).parents[3] / "docs" / "manifests.md").read_text(encoding="utf-8")
 TABLES = [
@@ -44,3 +45,4 @@ def test_the_limits() -> None:
     assert f"up to {plan.SMC_COUNT_MAX} cells" in TEXT
     assert f"1 to {plan.VCPU_COUNT_MAX} |" in TEXT
     assert f"up to {plan.SERVICE_COUNT_MAX} of {plan.UUID_WORD_COUNT} cells" in TEXT
+    assert f"{partition_manifest.VERSION_1_0:#x} to {OWN_VERSION:#x} | required" in TEXT

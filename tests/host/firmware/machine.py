@@ -10,11 +10,14 @@ from typing import Any
 
 from compiler.check import check_program
 from compiler.host import Interpreter
+from compiler.language import PhysAddr
 from hypervisor import dispatch
 from hypervisor.arch.aarch64 import exceptions
 from hypervisor.core.partition import PartitionId, PartitionKind
 from hypervisor.core.vcpu import VcpuState
 from hypervisor.firmware import cpu_entry, firmware, smc_whitelist
+from hypervisor.memory import page_table, pages
+from hypervisor.memory.descriptors import Access, Ownership, Regime
 
 PROGRAM = check_program(
     [
@@ -24,6 +27,9 @@ PROGRAM = check_program(
         cpu_entry.enter_primary,
         smc_whitelist.allow,
         smc_whitelist.allow_all,
+        pages.initialise,
+        page_table.create,
+        page_table.map_range,
     ],
     name="firmware",
 )
@@ -97,6 +103,14 @@ class Machine:
     def vcpu(self, partition: int, index: int = 0) -> Any:
         """A vCPU of a partition."""
         return self.vcpus[self.partitions[partition].first_vcpu + index]
+
+    def map_memory(self, partition: int, address: int, size_bytes: int) -> None:
+        """Give a partition at EL1 its stage 2, with memory at one place."""
+        memory = self.partitions[partition].memory
+        self.session.call(pages.initialise)
+        assert self.session.call(page_table.create, memory, Regime.STAGE_2, 0) is None
+        arguments = (address, PhysAddr(address), size_bytes, Access.READ_WRITE_EXECUTE, Ownership.OWNED, 0)
+        assert self.session.call(page_table.map_range, memory, *arguments) is None
 
     def run(self, vcpu: Any, cpu: int = 0) -> None:
         """Let a vCPU be the one that runs on a CPU, lent by the primary's vCPU there."""

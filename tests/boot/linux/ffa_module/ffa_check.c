@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
  * Exchanges messages with every partition that the arm_ffa driver finds and that answers as hypervisor/guests/answer.py
- * describes: first of each kind from one CPU, then from all CPUs at once. Lines that start with "ffa_check: " are what
- * the test reads; the last one is printed only if every answer was right.
+ * describes: first of each kind from one CPU, then from all CPUs at once. Lets the partitions of guests/faulty.py loop,
+ * which the timer of this CPU has to interrupt. Lines that start with "ffa_check: " are what the test reads.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/arm-smccc.h>
 #include <linux/arm_ffa.h>
 #include <linux/bitops.h>
 #include <linux/completion.h>
@@ -18,7 +19,9 @@
 #define ODD_FACTOR 0x9E3779B97F4A7C15ULL
 #define PARTITION_COUNT_MAX 8
 #define PAYLOAD_COUNT 5
-#define PAYLOAD_2_COUNT 14
+#define LONG_REQUESTS BIT(9) /* property of services: FFA_MSG_SEND_DIRECT_REQ2, which needs a newer driver than this */
+#define ENDLESS_LOOP 7 /* of hypervisor/guests/fault_kinds.py */
+#define INTERRUPT_COUNT 5
 
 static int round_count = 1000;
 module_param(round_count, int, 0);
@@ -31,7 +34,8 @@ static int partition_count;
 static const struct ffa_device_id services[] = {
 	{ UUID_INIT(0x6563686f, 0x2d65, 0x6c31, 0, 0, 0, 0, 1, 0, 0, 0) }, /* echo-el1 */
 	{ UUID_INIT(0x6563686f, 0x2d65, 0x6c30, 0, 0, 0, 0, 1, 0, 0, 0) }, /* echo-el0 */
-	{ UUID_INIT(0x6d657373, 0x2d65, 0x6c31, 0, 0, 0, 0, 1, 0, 0, 0) }, /* mess-el1 */
+	{ UUID_INIT(0x6661756c, 0x2d65, 0x6c31, 0, 0, 0, 0, 1, 0, 0, 0) }, /* faul-el1 */
+	{ UUID_INIT(0x6661756c, 0x2d65, 0x6c30, 0, 0, 0, 0, 1, 0, 0, 0) }, /* faul-el0 */
 	{}
 };
 MODULE_DEVICE_TABLE(arm_ffa, services);
@@ -73,28 +77,38 @@ static int exchange(struct ffa_device *dev, u64 seed, u64 mask)
 	return 0;
 }
 
-static int exchange_2(struct ffa_device *dev, u64 seed)
+/*
+ * A request that has no answer. The driver would run the partition for ever, so the calls are made here; it stays
+ * preempted.
+ */
+static int loop(struct ffa_device *dev)
 {
-	unsigned long payload[PAYLOAD_2_COUNT];
-	struct ffa_send_direct_data2 data;
-	int i, error;
-	u64 expected;
+	struct arm_smccc_1_2_regs call = { .a0 = FFA_ID_GET };
+	struct arm_smccc_1_2_regs result;
+	int i;
 
-	for (i = 0; i < PAYLOAD_2_COUNT; i++)
-		payload[i] = (seed + i) * ODD_FACTOR;
-	expected = checksum(payload, PAYLOAD_2_COUNT, dev->vm_id);
-	memcpy(&data, payload, sizeof(data));
-	error = dev->ops->msg_ops->sync_send_receive2(dev, &dev->uuid, &data);
-	if (error)
-		return error;
-	if (data.data[0] != expected || data.data[1] != payload[0])
-		return -EBADMSG;
+	arm_smccc_1_2_smc(&call, &result);
+	call = (struct arm_smccc_1_2_regs){
+		.a0 = FFA_FN_NATIVE(MSG_SEND_DIRECT_REQ),
+		.a1 = result.a2 << 16 | dev->vm_id,
+		.a3 = ENDLESS_LOOP,
+	};
+	for (i = 0; i < INTERRUPT_COUNT; i++) {
+		arm_smccc_1_2_smc(&call, &result);
+		if (result.a0 != FFA_INTERRUPT) {
+			pr_err("partition %#06x: a loop ends with %#lx %#lx %#lx\n", dev->vm_id, result.a0, result.a1,
+			       result.a2);
+			return -EIO;
+		}
+		call = (struct arm_smccc_1_2_regs){ .a0 = FFA_RUN, .a1 = result.a1 };
+	}
+	pr_info("partition %#06x: a loop is interrupted by the timer of its CPU\n", dev->vm_id);
 	return 0;
 }
 
 static int probe(struct ffa_device *dev)
 {
-	int error_64, error_32, error_2;
+	int error_64, error_32;
 
 	if (partition_count == PARTITION_COUNT_MAX)
 		return -ENOSPC;
@@ -105,13 +119,14 @@ static int probe(struct ffa_device *dev)
 		pr_err("partition %#06x: cannot run, error %d\n", dev->vm_id, error_64);
 		return error_64;
 	}
+	if (!(dev->properties & LONG_REQUESTS))
+		return loop(dev);
 	error_64 = exchange(dev, 1, U64_MAX);
-	error_2 = exchange_2(dev, 2);
 	dev->ops->msg_ops->mode_32bit_set(dev);
-	error_32 = exchange(dev, 3, U32_MAX);
+	error_32 = exchange(dev, 2, U32_MAX);
 	dev->mode_32bit = false;
-	pr_info("partition %#06x: 64-bit request %d, 32-bit %d, long %d\n", dev->vm_id, error_64, error_32, error_2);
-	if (error_64 || error_32 || error_2)
+	pr_info("partition %#06x: 64-bit request %d, 32-bit request %d\n", dev->vm_id, error_64, error_32);
+	if (error_64 || error_32)
 		return -EIO;
 	partitions[partition_count++] = dev;
 	return 0;
