@@ -215,6 +215,11 @@ def take_notifications(receiver: u16, vcpu: u16, flags: u64) -> Value[Message]:
     return call(Message(x0=Call.NOTIFICATION_GET.value, x1=u64(vcpu) << 16 | receiver, x2=flags))
 
 
+def pending_notifications() -> Value[Message]:
+    """FFA_NOTIFICATION_INFO_GET, for the primary: which partitions have notifications that nobody told it of yet."""
+    return call(Message(x0=Call.NOTIFICATION_INFO_GET_64.value))
+
+
 def memory_permissions(address: VirtAddr) -> Value[Message]:
     """FFA_MEM_PERM_GET of a page: w2."""
     return call(Message(x0=Call.MEM_PERM_GET_64.value, x1=address.raw))

@@ -30,6 +30,7 @@ CALLS: list[tuple[Callable[..., object], tuple[Any, ...], list[int]]] = [
     (calls.unbind_notifications, (2, 1, 0x5_0000_0003), [0x8400_0080, 0x2_0001, 0, 3, 5]),
     (calls.set_notifications, (2, 1, 0x5_0000_0003), [0x8400_0081, 0x2_0001, 0, 3, 5]),
     (calls.take_notifications, (2, 1, 8), [0x8400_0082, 0x1_0002, 8]),
+    (calls.pending_notifications, (), [0xC400_0083]),
     (calls.memory_permissions, (ADDRESS,), [0xC400_0088, ADDRESS]),
     (calls.set_memory_permissions, (ADDRESS, 2, 5), [0xC400_0089, ADDRESS, 2, 5]),
 ]
