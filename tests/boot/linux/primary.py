@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from compiler.driver.initrd import MANIFEST_NAME, compile_tree
+from compiler.driver.device_trees import compile_tree
+from compiler.driver.initrd import MANIFEST_NAME
 from compiler.driver.paths import ROOT
 from compiler.image.cpio import write_archive
 from tests.boot.machine import guest

@@ -157,9 +157,7 @@ def test_script_that_lets_the_table_move_the_code_is_refused() -> None:
     ],
 )
 def test_which_instructions_can_be_reported(statement: str, expected: bool) -> None:
-    built = link(
-        [("one.o", asm_object(f".text\n.global entry\nentry: {statement}\n"))], parse_script(ONE, Path("one.ld"))
-    )
+    built = link([("one.o", asm_object(f".text\n.global entry\nentry: {statement}\n"))], parse_script(ONE, "one.ld"))
     assert can_be_reported(word_at(built, 0x1000)) is expected
 
 
