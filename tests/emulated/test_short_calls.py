@@ -275,12 +275,13 @@ def execute(machine: blocks.Machine) -> blocks.Machine:
     found = assembled()
     callees = {name: _callee(name) for name in found}
     machine.ending = START
-    while machine.ending in found:
-        name = machine.ending
+    entries = {name: (name, "") for name in found} | {"resume_el1": (f"{switch.__name__}.resume", "resume_el1")}
+    while machine.ending in entries:
+        name, label = entries[machine.ending]
         others = {
             symbol: callee for symbol, callee in callees.items() if symbol.split(".")[-2] in ("el1_state", "el0_state")
         }
-        machine = blocks.run_block(found[name], replace(machine, ending=""), calls=others, symbols=TABLES)
+        machine = blocks.run_block(found[name], replace(machine, ending=""), calls=others, symbols=TABLES, label=label)
     return machine
 
 

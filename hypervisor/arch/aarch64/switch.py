@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from compiler.language import Ptr, address_of, assembly_block, unreachable
+from compiler.language import Ptr, address_of, assembly_block, linker_symbol, unreachable
 from hypervisor import dispatch
 from hypervisor.arch.aarch64 import exceptions
 from hypervisor.arch.aarch64.context import Context
@@ -43,6 +43,7 @@ INTERRUPT = 0x40
 """Stands for an interrupt where an exception class does for a synchronous exception."""
 SERROR = 0x41
 """The same for an SError."""
+RESUME_EL1 = linker_symbol("resume_el1")
 TGE_BIT = 27
 E2H_BIT = 34
 API_BIT = 41
@@ -166,7 +167,7 @@ def serve_exception() -> NoReturn:
 @assembly_block(
     """
     naked
-    call resume, save_el1_state, enter_el0_state, leave_el0_state
+    call resume, RESUME_EL1, save_el1_state, enter_el0_state, leave_el0_state
     in x0..x7, x8 = source, x9 = target, x17
     clobber caller_saved, x19, x21..x24, x30, memory
     begin
@@ -186,6 +187,15 @@ def serve_exception() -> NoReturn:
     3:  cmp     x19, x9                             // a guest at EL1 is next
         b.eq    2b
         cbz     x19, 2b
+        mov     x22, x8
+        mov     x23, x9
+        mov     w24, w17
+        add     x10, x19, #{Vcpu.el1}
+        bl      {save_el1_state}
+        add     x10, x22, #{Vcpu.state}
+        stlrb   w24, [x10]
+        b       {RESUME_EL1}
+
     5:  mov     x22, x8
         mov     x23, x9
         mov     w24, w17
@@ -222,7 +232,7 @@ def serve_exception() -> NoReturn:
         tbnz    x10, #{TGE_BIT}, 2b
         b       3b
     """,
-    uses=(Cpu, Vcpu, VcpuState, enter_el0_state, leave_el0_state, save_el1_state),
+    uses=(RESUME_EL1, Cpu, Vcpu, VcpuState, enter_el0_state, leave_el0_state, save_el1_state),
 )
 def leave(source: Vcpu, target: Vcpu) -> NoReturn:
     """Hand the CPU from `source`, whose registers are in its context, to `target`; w17 is what becomes of `source`."""
@@ -232,8 +242,9 @@ def leave(source: Vcpu, target: Vcpu) -> NoReturn:
 @assembly_block(
     """
     naked
+    global resume_el1
     call load_el1_state
-    in x0..x7, x9 = vcpu
+    in x0..x7, x9 = vcpu, x21, x23
     clobber caller_saved, x19..x30, sp, memory
     begin
         ldp     x10, x11, [x9, #{Context.configuration}]
@@ -272,17 +283,20 @@ def leave(source: Vcpu, target: Vcpu) -> NoReturn:
         dsb     nsh
         isb
 
-    4:  ldr     x12, [x9, #{Vcpu.cpu}]
-        ldr     x13, [x12, #{Cpu.el1_owner}]
+    4:  ldr     x21, [x9, #{Vcpu.cpu}]
+        ldr     x13, [x21, #{Cpu.el1_owner}]
+        mov     x23, x9
         cmp     x13, x9
         b.eq    1b                                  // its EL1 registers never left
-        str     x9, [x12, #{Cpu.el1_owner}]
-        mov     x11, x10
-        mov     x19, x9
-        add     x10, x9, #{Vcpu.el1}
+    resume_el1:                                     // x23 runs next on the CPU x21, whose EL1 registers are nobody's
+        ldr     x25, [x23, #{Context.configuration}]
+        str     x23, [x21, #{Cpu.el1_owner}]
+        msr     HCR_EL2, x25
+        mov     x11, x25
+        add     x10, x23, #{Vcpu.el1}
         bl      {load_el1_state}
-        mov     x9, x19
-        ldr     x10, [x9, #{Context.configuration}]
+        mov     x9, x23
+        mov     x10, x25
         b       1b
     5:  msr     VTTBR_EL2, x11
         b       1b
