@@ -48,7 +48,7 @@ def is_usable(interpreter: Session, function: Function, row: tuple[Any, ...]) ->
     try:
         with time_limit(_SECONDS_PER_CALL):
             outcome(interpreter, function, row)
-    except (TooLong, HostFault):
+    except (TooLong, HostFault, UnicodeDecodeError):  # string_at: who calls vouches for the bytes
         return False
     return True
 
