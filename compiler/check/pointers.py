@@ -344,9 +344,9 @@ def _transfer(fn: FunctionChecker, bound: Bound, node: ast.Call, name: str) -> R
     ours = TupleElement(ReadLocal(held), 0, value_types.POINTER)
     action: Statement
     if name == "copy_in":
-        action = CopyMemory(ours, theirs, count, 1, span)
+        action = CopyMemory(ours, theirs, count, 1, span, is_shared=True)
     elif name == "copy_out":
-        action = CopyMemory(theirs, ours, count, 1, span)
+        action = CopyMemory(theirs, ours, count, 1, span, is_shared=True)
     else:
         action = FillMemory(theirs, Constant(value_types.U8, 0), count, 1, span)
     statements.append(If(ReadLocal(done), (action,), (), span))

@@ -169,7 +169,9 @@ class Statements:
                 name = "llvm.memmove.p0.p0" if node.may_overlap else "llvm.memcpy.p0.p0"
                 intrinsic = builder.surroundings.intrinsic(name, U64)
                 align = f"align {node.align} "
-                builder.emit(f"call void {intrinsic}(ptr {align}{target}, ptr {align}{source}, i64 {size}, i1 false)")
+                volatile = "true" if node.is_shared else "false"
+                operands = f"ptr {align}{target}, ptr {align}{source}, i64 {size}"
+                builder.emit(f"call void {intrinsic}({operands}, i1 {volatile})")
             case FillMemory():
                 target, byte, size = scalar(node.destination), scalar(node.byte), scalar(node.size)
                 intrinsic = builder.surroundings.intrinsic("llvm.memset.p0", U64)

@@ -450,7 +450,10 @@ class Store:
 
 @dataclass(frozen=True, eq=False)
 class CopyMemory:
-    """Copy `size` (U64) bytes; the ranges do not overlap unless they are equal, or `may_overlap`."""
+    """Copy `size` (U64) bytes; the ranges do not overlap unless they are equal, or `may_overlap`.
+
+    Somebody else may access a range that `is_shared` at the same time: it is read or written here and nowhere else.
+    """
 
     destination: Expression
     source: Expression
@@ -458,6 +461,7 @@ class CopyMemory:
     align: int
     span: Span
     may_overlap: bool = False
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, eq=False)
