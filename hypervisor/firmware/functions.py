@@ -17,7 +17,6 @@ class SmcccFunction(EnumU32):
 
 
 SMC64_BIT = 1 << 30
-FAST_BIT = 1 << 31
 PSCI_BASE = 0x8400_0000
 PSCI_COUNT = 0x20
 

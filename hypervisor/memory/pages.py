@@ -26,9 +26,9 @@ from compiler.language import (
     u8,
     u64,
 )
-from hypervisor.arch.aarch64.zero import zero_pages
 from hypervisor.core.locks import PagePoolLock
 from hypervisor.memory.linear_map import to_physical, to_virtual
+from runtime import bulk
 
 PAGE_SIZE = 4096
 BOOT_PAGE_COUNT = 48
@@ -198,7 +198,7 @@ def allocate_run(order: u64) -> PhysAddr | MapError:
         page = _take(order)
     if page.raw == 0:
         return MapError.NO_PAGES
-    zero_pages(to_virtual(page), PAGE_SIZE << order)
+    bulk.zero(to_virtual(page), PAGE_SIZE << order)
     return page
 
 
@@ -212,7 +212,7 @@ def allocate_list(pages: PageList, count: u64) -> MapError | None:
             taken.push(_take(0))
     while taken.head != 0:
         page = taken.pop()
-        zero_pages(to_virtual(page), PAGE_SIZE)
+        bulk.zero(to_virtual(page), PAGE_SIZE)
         pages.push(page)
     return None
 

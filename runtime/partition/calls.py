@@ -113,11 +113,6 @@ def request(sender: u16, receiver: u16, payload: Message) -> Value[Message]:
     return call(direct(Call.DIRECT_REQUEST_64, sender, receiver, payload))
 
 
-def request_32(sender: u16, receiver: u16, payload: Message) -> Value[Message]:
-    """FFA_MSG_SEND_DIRECT_REQ (32 bit) with w3 to w7 of `payload`."""
-    return call(direct(Call.DIRECT_REQUEST, sender, receiver, payload))
-
-
 def respond(to: Message, payload: Message) -> Value[Message]:
     """FFA_MSG_SEND_DIRECT_RESP to a request, of its width, with x3 to x7 of `payload`: the next message."""
     function = Call.DIRECT_RESPONSE_64 if to.x0 == Call.DIRECT_REQUEST_64.value else Call.DIRECT_RESPONSE
@@ -141,15 +136,6 @@ def request_2(sender: u16, receiver: u16, message: LongMessage) -> None:
     """FFA_MSG_SEND_DIRECT_REQ2 with x4 to x17 of `message`, which becomes the response; to no service in particular."""
     message.x[0] = Call.DIRECT_REQUEST_2.value
     message.x[1] = u64(sender) << 16 | receiver
-    message.x[2] = 0
-    message.x[3] = 0
-    call_long(message)
-
-
-def respond_2(to: u16, sender: u16, message: LongMessage) -> None:
-    """FFA_MSG_SEND_DIRECT_RESP2 with x4 to x17 of `message`, which becomes the next message."""
-    message.x[0] = Call.DIRECT_RESPONSE_2.value
-    message.x[1] = u64(sender) << 16 | to
     message.x[2] = 0
     message.x[3] = 0
     call_long(message)

@@ -44,11 +44,6 @@ def start_cpu(affinity: u64, index: u64) -> bool:
     return truncate(i32, smc(PsciCall.CPU_ON.value, affinity, CPU_START.address().raw, index)) == 0
 
 
-def is_off(affinity: u64) -> bool:
-    """AFFINITY_INFO: whether the CPU is off."""
-    return smc(PsciCall.AFFINITY_INFO.value, affinity, 0, 0) == 1
-
-
 def system_off() -> NoReturn:
     """SYSTEM_OFF: end of the run."""
     smc(PsciCall.SYSTEM_OFF.value, 0, 0, 0)

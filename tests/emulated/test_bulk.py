@@ -88,3 +88,22 @@ def test_the_twins_do_the_same(size: int) -> None:
         session.memory.write(BASE, source)
         session.call(bulk.zero, BASE + 16, size)
         assert session.memory.read(BASE, SIZE) == source[:16] + bytes(size) + source[16 + size :]
+
+
+@pytest.mark.parametrize("page_count", [1, 3])
+def test_pages_are_zeroed_by_stores_where_blocks_are_prohibited(page_count: int) -> None:
+    size = page_count * 0x1000
+    machine = Machine({"x0": BASE, "x1": size}, {BASE - 16: b"\xa5" * (size + 32)}, {"DCZID_EL0": PROHIBITED | 4})
+    after = run_block(ZERO, machine)
+    assert after.ending == "ret"
+    assert after.memory[BASE - 16] == b"\xa5" * 16 + bytes(size) + b"\xa5" * 16
+    assert after.events == []
+
+
+@pytest.mark.parametrize("words_log2", range(10))
+def test_pages_are_zeroed_by_blocks_that_follow_each_other_to_the_end(words_log2: int) -> None:
+    machine = Machine({"x0": BASE, "x1": SIZE}, {BASE: bytes(16)}, {"DCZID_EL0": words_log2})
+    after = run_block(ZERO, machine)
+    assert after.ending == "ret"
+    step = 4 << words_log2
+    assert lines(after, "zva") == list(range(BASE, BASE + SIZE, step))
